@@ -1,0 +1,1 @@
+//! Load, comparison with Apache ZooKeeper, disk baseline.

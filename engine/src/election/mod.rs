@@ -1,0 +1,1 @@
+//! FastLeaderElection: who leads.

@@ -1,0 +1,1 @@
+//! Where the system calls are: ring, poll, files, sockets.

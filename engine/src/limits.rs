@@ -1,0 +1,51 @@
+//! Every bound of the engine, with the relations between them asserted at compile time (AI-6).
+//!
+//! A bound that can be configured has its default here and its ceiling; nothing grows without one.
+
+/// A client frame, and so a request: ZooKeeper's `jute.maxbuffer` default.
+pub const FRAME_BYTES_DEFAULT: usize = 0xf_ffff;
+
+/// A txn may be larger than the request it came from (a multi's sub-txns, a closeSession's paths),
+/// never larger than this. Recovery and peers accept what admission accepted.
+pub const TXN_BYTES_MAX: usize = 4 << 20;
+
+/// What a peer may send as one packet's data: a txn and its frame, with room for a config text.
+pub const PACKET_BYTES_MAX: usize = TXN_BYTES_MAX + (64 << 10);
+
+/// An election message, ZooKeeper's `QuorumCnxManager.PACKETMAXSIZE`.
+pub const ELECTION_MESSAGE_BYTES_MAX: usize = 1 << 19;
+
+/// The address part of an election connection's first message (`InitialMessage`).
+pub const ELECTION_ADDRESS_BYTES_MAX: usize = 2048;
+
+/// The unit of O_DIRECT and of the log's batches.
+pub const BLOCK: usize = 4096;
+
+/// One file of the log.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// What one group commit writes at most.
+pub const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Data writes of the log on their way at once.
+pub const WRITES_IN_FLIGHT: usize = 4;
+
+/// Decided and undecided proposals kept in memory for learners that come back, in bytes.
+pub const PROPOSALS_BYTES_KEPT: usize = 16 << 20;
+
+/// Undecided proposals a leader lets gather before it stops taking requests, in bytes.
+pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
+
+/// What waits to be sent to one peer before that peer is dropped to resync, in bytes.
+pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// Auth ids one REQUEST may carry.
+pub const AUTH_IDS_MAX: usize = 64;
+
+/// How far an epoch may jump ahead of ours in one election; more is an attack or a broken disk.
+pub const EPOCH_JUMP_MAX: i64 = 1 << 20;
+
+const _: () = assert!(FRAME_BYTES_DEFAULT < TXN_BYTES_MAX);
+const _: () = assert!(PACKET_BYTES_MAX + 2 * BLOCK < SEGMENT_BYTES as usize);
+const _: () = assert!(BATCH_BYTES_MAX.is_multiple_of(BLOCK));
+const _: () = assert!(PROPOSALS_BYTES_KEPT < IN_FLIGHT_BYTES_MAX);

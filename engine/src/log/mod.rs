@@ -1,0 +1,1 @@
+//! The log: what was proposed, on disk, in order.

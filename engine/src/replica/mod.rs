@@ -1,0 +1,1 @@
+//! One server's share of the ensemble, as a pure step.

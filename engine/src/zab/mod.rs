@@ -1,0 +1,1 @@
+//! ZooKeeper Atomic Broadcast: packets, leader and learner.

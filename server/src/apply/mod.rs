@@ -1,0 +1,1 @@
+//! A committed txn changes the tree.

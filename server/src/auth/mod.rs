@@ -1,0 +1,1 @@
+//! What a connection has proved about itself.

@@ -1,0 +1,1 @@
+//! The connections of clients, as a pure state machine.

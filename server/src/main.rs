@@ -1,0 +1,3 @@
+//! The `ringkeeper` program.
+
+fn main() {}

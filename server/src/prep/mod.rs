@@ -1,0 +1,1 @@
+//! A request becomes a txn or a refusal.

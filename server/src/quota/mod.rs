@@ -1,0 +1,1 @@
+//! Quotas below /zookeeper/quota.

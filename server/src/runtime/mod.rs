@@ -1,0 +1,1 @@
+//! Threads, loops, boot, shutdown, fatal.

@@ -1,0 +1,1 @@
+//! Snapshots in ZooKeeper's format.

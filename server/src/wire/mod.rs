@@ -1,0 +1,1 @@
+//! The client protocol: records, op codes, error codes.

@@ -1,0 +1,1 @@
+//! What the tests that are more than one module share.

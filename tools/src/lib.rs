@@ -1,0 +1,1 @@
+//! Looks at logs, snapshots and servers from outside; the small client.

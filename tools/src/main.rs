@@ -1,0 +1,3 @@
+//! The `ringkeeper-tools` program.
+
+fn main() {}
