@@ -1,0 +1,78 @@
+//! The buffers in which batches are gathered and written.
+//!
+//! A slab starts on a 4 KiB border of memory, as O_DIRECT asks, and is never moved by growing: its
+//! address stays what it was from the first append to the end of the write. Slabs travel to the
+//! disk in `DiskOp::Write` and come back in `DiskDone::Written`; the steady state allocates none.
+//!
+//! Not here: what stands in a slab (`batch`), which slab is next (`group_commit`).
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use crate::limits::BLOCK;
+
+/// An aligned, fixed range of memory. Reads as a slice of its capacity.
+pub struct Slab {
+    /// Over-allocated by one block, so that an aligned range of the wanted size lies inside.
+    memory: Box<[u8]>,
+    start: usize,
+    capacity: usize,
+}
+
+impl Slab {
+    /// Zeroed, of at least `bytes`, rounded up to the next block.
+    pub fn new(bytes: usize) -> Self {
+        let capacity = bytes.next_multiple_of(BLOCK);
+        let memory = vec![0; capacity + BLOCK].into_boxed_slice();
+        let start = memory.as_ptr().align_offset(BLOCK);
+        assert!(start <= BLOCK, "an aligned byte lies within one block of any address");
+        Self { memory, start, capacity }
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+}
+
+impl Deref for Slab {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.memory[self.start..self.start + self.capacity]
+    }
+}
+
+impl DerefMut for Slab {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..self.start + self.capacity]
+    }
+}
+
+impl fmt::Debug for Slab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slab({} bytes)", self.capacity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slab_is_aligned_zeroed_and_whole_blocks() {
+        for bytes in [1, BLOCK, BLOCK + 1, 10 * BLOCK] {
+            let slab = Slab::new(bytes);
+            assert_eq!(slab.as_ptr() as usize % BLOCK, 0);
+            assert_eq!(slab.len(), bytes.next_multiple_of(BLOCK));
+            assert!(slab.iter().all(|&byte| byte == 0));
+        }
+    }
+
+    #[test]
+    fn a_moved_slab_keeps_its_address() {
+        let slab = Slab::new(BLOCK);
+        let before = slab.as_ptr();
+        let moved = Box::new(slab);
+        assert_eq!(moved.as_ptr(), before);
+    }
+}
