@@ -1,6 +1,8 @@
 //! The replicated log: opaque payloads in, agreed order out.
 //!
-//! Modules stand in dependency order; a module uses only those above it (AI-2, `tests/tidy`).
+//! A module uses only those before it in this line, which `tests/tidy` reads (AI-2).
+//! Order: zxid ids time limits checksum jute quorum log election zab replica io
+//!
 //! Architecture, the road of a write and the byte maps: `engine/README.md`.
 
 pub mod checksum;

@@ -1,6 +1,8 @@
 //! ZooKeeper on top of the replicated log: client protocol, tree, sessions, watches, config, admin.
 //!
-//! Modules stand in dependency order; a module uses only those above it (AI-2, `tests/tidy`).
+//! A module uses only those before it in this line, which `tests/tidy` reads (AI-2).
+//! Order: wire tree acl auth session watch quota digest txn prep apply snapshot frontend member
+//!   config admin runtime
 
 pub mod acl;
 pub mod admin;
