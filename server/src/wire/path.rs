@@ -1,0 +1,112 @@
+//! What is a path, and which are nobody's to delete.
+
+/// Whether a znode may have this path (`PathUtils.validatePath`, 3.9.5).
+///
+/// Compat: characters are judged as UTF-16 units, so everything beyond U+FFFF is refused for its
+/// surrogates.
+pub fn is_valid_path(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    if bytes.first() != Some(&b'/') {
+        return false;
+    }
+    if bytes.len() == 1 {
+        return true;
+    }
+    // One pass over the bytes; only what is not plain ASCII is looked at as characters.
+    let mut component = 1;
+    for (at, &byte) in bytes.iter().enumerate().skip(1) {
+        if byte == b'/' {
+            if is_bad_component(&bytes[component..at]) {
+                return false;
+            }
+            component = at + 1;
+        } else if !(0x20..0x7f).contains(&byte) {
+            return path[1..].split('/').all(|part| !is_bad_component(part.as_bytes()))
+                && !path.chars().any(is_bad_char);
+        }
+    }
+    !is_bad_component(&bytes[component..])
+}
+
+fn is_bad_component(part: &[u8]) -> bool {
+    matches!(part, b"" | b"." | b"..")
+}
+
+fn is_bad_char(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{1f}'
+        | '\u{7f}'..='\u{9f}'
+        | '\u{e000}'..='\u{f8ff}'
+        | '\u{fff0}'..='\u{ffff}'
+        | '\u{10000}'..)
+}
+
+/// Whether `delete` must leave it alone (`DataTree.isSpecialPath`, 3.9.5).
+pub fn is_reserved(path: &str) -> bool {
+    matches!(path, "/" | "/zookeeper" | "/zookeeper/quota" | "/zookeeper/config")
+}
+
+/// The path up to the last slash: "" for a child of the root, `None` where there is no slash.
+pub fn parent_of(path: &str) -> Option<&str> {
+    path.rfind('/').map(|slash| &path[..slash])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_paths_pass() {
+        for path in ["/", "/a", "/a/b.c", "/a/...", "/a/.b", "/é", "/a b", "/\u{d7ff}", "/a/€"] {
+            assert!(is_valid_path(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn bad_paths_do_not() {
+        for path in [
+            "",
+            "a",
+            "a/b",
+            "/a/",
+            "//",
+            "//a",
+            "/a//b",
+            "/.",
+            "/..",
+            "/a/./b",
+            "/a/../b",
+            "/a/..",
+            "/a\0b",
+            "/a\u{1}",
+            "/a\u{7f}",
+            "/a\u{9f}",
+            "/a\u{e000}",
+            "/a\u{f8ff}",
+            "/a\u{fff0}",
+            "/a\u{ffff}",
+            "/a\u{1f600}",
+            "/é/",
+            "/é//b",
+            "/é/.",
+            "/./é",
+            "//é",
+        ] {
+            assert!(!is_valid_path(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_path_takes_linear_time() {
+        assert!(is_valid_path(&"/a".repeat(100_000)));
+        assert!(!is_valid_path(&"/é".repeat(100_000).replace("é/é/é/é", "//")));
+    }
+
+    #[test]
+    fn parents() {
+        assert_eq!(parent_of("/a"), Some(""));
+        assert_eq!(parent_of("/a/b"), Some("/a"));
+        assert_eq!(parent_of("/"), Some(""));
+        assert_eq!(parent_of("a"), None);
+    }
+}
