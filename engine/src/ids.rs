@@ -33,3 +33,56 @@ impl fmt::Debug for LinkId {
         write!(f, "link {}", self.0)
     }
 }
+
+/// Numbers the links that the deterministic part dials: odd, each given once.
+///
+/// Election and ZAB each own one, split from the same first: what one gives the other never does.
+#[derive(Debug)]
+pub struct LinkIds {
+    next: u64,
+    step: u64,
+}
+
+impl LinkIds {
+    /// All odd numbers. Called once in the life of a process; the rest is `split`.
+    pub fn new() -> Self {
+        Self { next: 1, step: 2 }
+    }
+
+    /// Two allocators that share what this one would have given.
+    pub fn split(self) -> (Self, Self) {
+        let step = self.step * 2;
+        (Self { next: self.next, step }, Self { next: self.next + self.step, step })
+    }
+
+    pub fn allocate(&mut self) -> LinkId {
+        let link = LinkId(self.next);
+        self.next += self.step;
+        link
+    }
+}
+
+impl Default for LinkIds {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn split_allocators_give_odd_numbers_and_never_the_same() {
+        let (mut election, rest) = LinkIds::new().split();
+        let (mut zab, mut third) = rest.split();
+        let mut given = Vec::new();
+        for _ in 0..50 {
+            given.extend([election.allocate(), zab.allocate(), third.allocate()]);
+        }
+        assert!(given.iter().all(|link| link.0 % 2 == 1));
+        given.sort();
+        given.dedup();
+        assert_eq!(given.len(), 150);
+    }
+}

@@ -18,6 +18,26 @@ pub const ELECTION_MESSAGE_BYTES_MAX: usize = 1 << 19;
 /// The address part of an election connection's first message (`InitialMessage`).
 pub const ELECTION_ADDRESS_BYTES_MAX: usize = 2048;
 
+/// Servers that one ensemble's text may name, observers included.
+pub const ENSEMBLE_SERVERS_MAX: usize = 1024;
+
+/// A host name or address in an ensemble's text, in bytes (DNS allows 253).
+pub const HOST_BYTES_MAX: usize = 255;
+
+/// The weight of one server in a hierarchical quorum; the sum over an ensemble stays far from
+/// overflow.
+pub const WEIGHT_MAX: i64 = 1 << 32;
+
+/// Accepted election connections whose first message has not arrived.
+pub const ELECTION_GREETINGS_MAX: usize = 256;
+
+/// Servers in no configuration of ours that may hold an election connection.
+pub const ELECTION_STRANGERS_MAX: usize = 64;
+
+/// How far a vote's round may lie ahead of ours. Rounds are counted from a process's start and grow
+/// with elections; without this bound one message could push the clock to its end.
+pub const ELECTION_ROUND_JUMP_MAX: i64 = 1 << 32;
+
 /// The unit of O_DIRECT and of the log's batches.
 pub const BLOCK: usize = 4096;
 
