@@ -5,15 +5,15 @@
 //!
 //! Architecture, the road of a write and the byte maps: `engine/README.md`.
 
-pub mod checksum;
-pub mod election;
-pub mod ids;
-pub mod io;
-pub mod jute;
-pub mod limits;
-pub mod log;
-pub mod quorum;
-pub mod replica;
-pub mod time;
-pub mod zab;
 pub mod zxid;
+pub mod ids;
+pub mod time;
+pub mod limits;
+pub mod checksum;
+pub mod jute;
+pub mod quorum;
+pub mod log;
+pub mod election;
+pub mod zab;
+pub mod replica;
+pub mod io;

@@ -4,20 +4,20 @@
 //! Order: wire tree acl auth session watch quota digest txn prep apply snapshot frontend member
 //!   config admin runtime
 
-pub mod acl;
-pub mod admin;
-pub mod apply;
-pub mod auth;
-pub mod config;
-pub mod digest;
-pub mod frontend;
-pub mod member;
-pub mod prep;
-pub mod quota;
-pub mod runtime;
-pub mod session;
-pub mod snapshot;
-pub mod tree;
-pub mod txn;
-pub mod watch;
 pub mod wire;
+pub mod tree;
+pub mod acl;
+pub mod auth;
+pub mod session;
+pub mod watch;
+pub mod quota;
+pub mod digest;
+pub mod txn;
+pub mod prep;
+pub mod apply;
+pub mod snapshot;
+pub mod frontend;
+pub mod config;
+pub mod admin;
+pub mod member;
+pub mod runtime;

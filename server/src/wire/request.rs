@@ -212,14 +212,15 @@ impl<'a> SetWatches<'a> {
 /// `auth`: what a client offers as proof.
 #[derive(Clone, Debug)]
 pub struct AuthPacket<'a> {
-    pub scheme: Path<'a>,
-    pub auth: Option<&'a [u8]>,
+    pub scheme: Option<Cow<'a, str>>,
+    /// A buffer on the wire; every provider reads it as text.
+    pub auth: Option<Cow<'a, str>>,
 }
 
 impl<'a> AuthPacket<'a> {
     pub fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         reader.int("type")?;
-        Ok(Self { scheme: reader.ustring("scheme")?, auth: reader.buffer("auth")? })
+        Ok(Self { scheme: reader.ustring("scheme")?, auth: reader.ustring("auth")? })
     }
 }
 
