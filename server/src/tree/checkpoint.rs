@@ -1,0 +1,132 @@
+//! Writing down the tree of one moment while it goes on changing.
+//!
+//! Beginning is instant. From then on every znode is written exactly once, as it was at the moment
+//! of the beginning: by a walk over the arena, in slices whose size the caller sets, or, if a change
+//! would come first, just before that change. A znode carries the number of the last checkpoint that
+//! has it behind it; one made later carries the number from birth. So memory grows with what changed,
+//! not with the tree, and the pause is that of one slice.
+//!
+//! Invariants:
+//! - C1. A znode is written after its parent: readers refuse orphans.
+//! - C2. A znode is written at most once a checkpoint, and exactly once if it lived at the beginning.
+//! - C3. What is written of a znode is what it was at the beginning.
+//!
+//! Not here: what stands around the znodes in a file (`snapshot`).
+
+use ringkeeper_engine::jute::Writer;
+
+use super::Tree;
+use super::znode::ZnodeId;
+
+/// How far a checkpoint has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CheckpointStep {
+    More,
+    /// Every znode has been handed out; the checkpoint is over.
+    Done,
+}
+
+pub(super) struct Checkpoint {
+    /// Next slot of the walk, and the first that was not there at the beginning.
+    at: u32,
+    end: u32,
+    /// Written just before a change, not handed out yet.
+    pre_images: Vec<u8>,
+    /// Ancestors on the way to a znode, kept for its capacity.
+    chain: Vec<ZnodeId>,
+}
+
+impl Tree {
+    /// Fixes the moment. One checkpoint at a time.
+    pub fn begin_checkpoint(&mut self) {
+        assert!(self.checkpoint.is_none(), "one checkpoint at a time");
+        self.checkpoints = self.checkpoints.wrapping_add(1);
+        self.checkpoint = Some(Checkpoint {
+            at: 0,
+            end: self.arena.slots(),
+            pre_images: Vec::new(),
+            chain: Vec::new(),
+        });
+    }
+
+    pub fn is_checkpointing(&self) -> bool {
+        self.checkpoint.is_some()
+    }
+
+    /// Bytes of znodes that changed and wait for the next slice.
+    pub fn checkpoint_backlog(&self) -> usize {
+        self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.pre_images.len())
+    }
+
+    /// Appends to `out` what changes forced to be written, then the next `slots` of the walk, or
+    /// fewer if `out` grows beyond `bytes`.
+    ///
+    /// Each record is `path, data, acl id, stat` as in ZooKeeper's snapshots, parents first.
+    pub fn checkpoint_slice(
+        &mut self,
+        slots: u32,
+        bytes: usize,
+        out: &mut Vec<u8>,
+    ) -> CheckpointStep {
+        let mut checkpoint = self.checkpoint.take().expect("begun, and not done");
+        out.append(&mut checkpoint.pre_images);
+        let end = checkpoint.end.min(checkpoint.at.saturating_add(slots));
+        while checkpoint.at < end && out.len() < bytes {
+            let slot = checkpoint.at;
+            checkpoint.at += 1;
+            if self.arena.is_live(slot) {
+                self.write_with_ancestors(ZnodeId(slot), &mut checkpoint.chain, out);
+            }
+        }
+        if checkpoint.at == checkpoint.end {
+            return CheckpointStep::Done;
+        }
+        self.checkpoint = Some(checkpoint);
+        CheckpointStep::More
+    }
+
+    /// Forgets a running checkpoint, if there is one.
+    pub fn abandon_checkpoint(&mut self) {
+        self.checkpoint = None;
+    }
+
+    /// To be called before every change of a znode (T3).
+    #[inline]
+    pub(super) fn before_change(&mut self, id: ZnodeId) {
+        if self.checkpoint.is_some() && self.arena[id].mark != self.checkpoints {
+            self.write_before_change(id);
+        }
+    }
+
+    #[cold]
+    fn write_before_change(&mut self, id: ZnodeId) {
+        let mut checkpoint = self.checkpoint.take().expect("the caller has looked");
+        self.write_with_ancestors(id, &mut checkpoint.chain, &mut checkpoint.pre_images);
+        self.checkpoint = Some(checkpoint);
+    }
+
+    /// Writes a znode and, before it, those above it that are not written (C1, C2).
+    fn write_with_ancestors(&mut self, id: ZnodeId, chain: &mut Vec<ZnodeId>, out: &mut Vec<u8>) {
+        let mut next = Some(id);
+        while let Some(id) = next.filter(|id| self.arena[*id].mark != self.checkpoints) {
+            chain.push(id);
+            next = self.parent(id);
+        }
+        while let Some(id) = chain.pop() {
+            self.write_record(id, out);
+            self.arena[id].mark = self.checkpoints;
+        }
+    }
+
+    fn write_record(&self, id: ZnodeId, out: &mut Vec<u8>) {
+        let length = self.path_length(id);
+        let written = i32::try_from(length).expect("paths are shorter than the frame they came in");
+        Writer(out).int(written);
+        self.path_bytes_into(id, length, out);
+        let znode = &self.arena[id];
+        let mut writer = Writer(out);
+        writer.buffer(znode.data());
+        writer.long(znode.acl.persisted());
+        znode.persisted().encode(&mut writer);
+    }
+}

@@ -1,0 +1,82 @@
+//! Finding a znode by its path: one table over hashes that compose along the path.
+//!
+//! The hash of a path is made of the hash of its parent's path and the last name. So a child is
+//! found from its parent without touching the path again, and nobody stores a path. Equal hashes
+//! prove nothing: names are compared up to the root.
+//!
+//! The table is 256 smaller ones, because a table that doubles moves every entry at once, and that
+//! pause grows with it.
+//!
+//! Not here: walking lists (`read`).
+
+use hashbrown::HashTable;
+
+use super::arena::Arena;
+use super::znode::ZnodeId;
+
+const SHARDS: usize = 256;
+
+/// `hashbrown` takes positions from the low bits and tags from the top seven.
+const SHARD_SHIFT: u32 = 48;
+
+pub(super) struct PathIndex {
+    shards: Vec<HashTable<u32>>,
+}
+
+impl PathIndex {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| HashTable::new()).collect() }
+    }
+
+    /// The znode of this hash for which `is_it` holds.
+    pub(super) fn find(
+        &self,
+        hash: u64,
+        mut is_it: impl FnMut(ZnodeId) -> bool,
+    ) -> Option<ZnodeId> {
+        self.shards[shard(hash)].find(hash, |slot| is_it(ZnodeId(*slot))).map(|slot| ZnodeId(*slot))
+    }
+
+    /// Enters a znode that is in the arena and not here yet.
+    pub(super) fn insert(&mut self, arena: &Arena, id: ZnodeId) {
+        let hash = arena[id].hash;
+        self.shards[shard(hash)].insert_unique(hash, id.0, |slot| arena[ZnodeId(*slot)].hash);
+    }
+
+    pub(super) fn remove(&mut self, hash: u64, id: ZnodeId) {
+        match self.shards[shard(hash)].find_entry(hash, |slot| *slot == id.0) {
+            Ok(entry) => drop(entry.remove()),
+            Err(_) => panic!("every znode but the root stands in the index, {id:?} does not"),
+        }
+    }
+}
+
+fn shard(hash: u64) -> usize {
+    (hash >> SHARD_SHIFT) as usize % SHARDS
+}
+
+const K0: u64 = 0x9e37_79b9_7f4a_7c15;
+const K1: u64 = 0xd6e8_feb8_6659_fd93;
+
+/// The hash of the child `name` of a znode with the hash `parent`.
+pub(super) fn child_hash(parent: u64, name: &[u8]) -> u64 {
+    let (chunks, tail) = name.as_chunks::<8>();
+    let mut hash = parent ^ K0;
+    for chunk in chunks {
+        hash = fold(hash ^ K1, u64::from_le_bytes(*chunk) ^ K0);
+    }
+    let mut last = [0; 8];
+    last[..tail.len()].copy_from_slice(tail);
+    // The length keeps `a` and `a\0` apart.
+    fold(hash ^ K1, u64::from_le_bytes(last) ^ K0.rotate_left(name.len() as u32 % 64))
+}
+
+fn fold(a: u64, b: u64) -> u64 {
+    let wide = u128::from(a) * u128::from(b);
+    (wide as u64) ^ (wide >> 64) as u64
+}
+
+/// A hash for bytes that are no path: the same on every server and in every run.
+pub(crate) fn content_hash(bytes: &[u8]) -> u64 {
+    child_hash(0, bytes)
+}
