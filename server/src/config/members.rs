@@ -301,7 +301,7 @@ fn merge_client_port(
         }
     }
     let host = Some(client.host.clone()).filter(|_| !client.is_wildcard());
-    let backlog = given.map_or(super::resolve::BACKLOG_DEFAULT, |given| given.backlog);
+    let backlog = given.map_or(super::options::BACKLOG_DEFAULT, |given| given.backlog);
     Some(ClientPort { host, port: client.port, backlog })
 }
 

@@ -44,6 +44,9 @@ pub struct Timing {
     pub connect_limit_ticks: u64,
 }
 
+/// Java's backlog for a listener that asks for none.
+pub const BACKLOG_DEFAULT: u32 = 50;
+
 /// Where clients come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientPort {

@@ -18,8 +18,6 @@ const TICK_MS_DEFAULT: i64 = 3000;
 const PORT_MAX: i64 = 65_535;
 const INT_MAX: i64 = i32::MAX as i64;
 
-/// Java's backlog for a listener that asks for none.
-pub(super) const BACKLOG_DEFAULT: u32 = 50;
 const CONNECTIONS_MAX_DEFAULT: u32 = 65_535;
 const REQUEST_BYTES_DEFAULT: i64 = 256 << 20;
 const SNAPSHOTS_KEPT_LEAST: i64 = 3;
