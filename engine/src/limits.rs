@@ -65,6 +65,12 @@ pub const AUTH_IDS_MAX: usize = 64;
 /// How far an epoch may jump ahead of ours in one election; more is an attack or a broken disk.
 pub const EPOCH_JUMP_MAX: i64 = 1 << 20;
 
+/// How long a connection that is being closed may take to take its last bytes.
+pub const CLOSE_LINGER_MS: u64 = 5_000;
+
+/// After how long a listener that found no descriptor or memory left tries again.
+pub const ACCEPT_RETRY_MS: u64 = 100;
+
 const _: () = assert!(FRAME_BYTES_DEFAULT < TXN_BYTES_MAX);
 const _: () = assert!(PACKET_BYTES_MAX + 2 * BLOCK < SEGMENT_BYTES as usize);
 const _: () = assert!(BATCH_BYTES_MAX.is_multiple_of(BLOCK));

@@ -1,0 +1,276 @@
+//! The data directory `ringkeeper/`: found, locked, and asked what its filesystem can do.
+//!
+//! Invariants:
+//! - FI1. One process at a time: an exclusive `flock` on `ringkeeper/lock`, which the kernel gives
+//!   back when the process ends, however it ends.
+//! - FI2. Segments, spares and the superblock are opened O_DIRECT everywhere, or, where the
+//!   filesystem refuses that, nowhere. Never both: pages in the cache would make every direct write
+//!   wait for them, and a read through the cache after a failed sync shows what is not on the disk.
+
+use std::ffi::CString;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fsync, mkdirat, openat, unlinkat};
+use rustix::io::Errno as Failure;
+
+use crate::io::Errno;
+use crate::limits::BLOCK;
+use crate::log::{FileName, Slab};
+
+const FOLDER: Mode = Mode::from_raw_mode(0o750);
+const FILE: Mode = Mode::from_raw_mode(0o640);
+
+/// An open, locked data directory. Shared by all who work in it; the lock ends with the last.
+pub struct Directory {
+    path: PathBuf,
+    root: OwnedFd,
+    log: OwnedFd,
+    is_direct: bool,
+    /// Counts renames and removals: whoever keeps files open by name must look again.
+    changes: AtomicU64,
+    _lock: OwnedFd,
+}
+
+/// A data directory that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryError {
+    pub path: PathBuf,
+    pub why: DirectoryFailure,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryFailure {
+    /// Another process holds the lock.
+    InUse,
+    Failed {
+        verb: &'static str,
+        errno: Errno,
+    },
+}
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.why {
+            DirectoryFailure::InUse => {
+                write!(f, "{path}: another server is running in this data directory")
+            }
+            DirectoryFailure::Failed { verb, errno } => write!(f, "{path}: cannot {verb}: {errno}"),
+        }
+    }
+}
+
+impl std::error::Error for DirectoryError {}
+
+impl Directory {
+    /// Opens `<data_dir>/ringkeeper`, making it and its `log` where they do not exist, and locks it.
+    /// `data_dir` itself is made too.
+    ///
+    /// # Errors
+    /// Another server has it, or it cannot be made, opened or written.
+    pub fn open(data_dir: &Path) -> Result<Arc<Self>, DirectoryError> {
+        let path = data_dir.join("ringkeeper");
+        Self::open_at(&path).map(Arc::new).map_err(|why| DirectoryError { path, why })
+    }
+
+    fn open_at(path: &Path) -> Result<Self, DirectoryFailure> {
+        let cannot =
+            |verb| move |errno: Failure| DirectoryFailure::Failed { verb, errno: errno.into() };
+        make_folders(path).map_err(cannot("make it"))?;
+        let root = open_folder(rustix::fs::CWD, path).map_err(cannot("open it"))?;
+        let lock = lock(&root).map_err(|errno| match errno {
+            Failure::WOULDBLOCK => DirectoryFailure::InUse,
+            errno => cannot("lock it")(errno),
+        })?;
+        match mkdirat(&root, "log", FOLDER) {
+            Ok(()) => fsync(&root).map_err(cannot("sync it"))?,
+            Err(Failure::EXIST) => {}
+            Err(errno) => return Err(cannot("make log/")(errno)),
+        }
+        let log = open_folder(root.as_fd(), Path::new("log")).map_err(cannot("open log/"))?;
+        let is_direct = can_direct(&log).map_err(cannot("write to log/"))?;
+        let path = path.to_owned();
+        Ok(Self { path, root, log, is_direct, changes: AtomicU64::new(0), _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether writes of the log go past the page cache.
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
+    }
+
+    /// For the log line of the reactor.
+    pub fn describe(&self) -> &'static str {
+        if self.is_direct {
+            "O_DIRECT"
+        } else {
+            "buffered writes and fdatasync, for this filesystem refuses O_DIRECT"
+        }
+    }
+
+    pub(in crate::io) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// A file that exists, to be written by the reactor.
+    pub(in crate::io) fn open_for_writing(&self, file: FileName) -> Result<OwnedFd, Failure> {
+        self.open_with(file, OFlags::WRONLY)
+    }
+
+    pub(super) fn open_with(&self, file: FileName, how: OFlags) -> Result<OwnedFd, Failure> {
+        let direct =
+            if self.is_direct && is_blocks(file) { OFlags::DIRECT } else { OFlags::empty() };
+        again(|| openat(&self.root, path_of(file), how | direct | OFlags::CLOEXEC, FILE))
+    }
+
+    pub(super) fn rename(&self, from: FileName, to: FileName) -> Result<(), Failure> {
+        self.count_change();
+        rustix::fs::renameat(&self.root, path_of(from), &self.root, path_of(to))?;
+        self.count_change();
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, file: FileName) -> Result<(), Failure> {
+        self.count_change();
+        unlinkat(&self.root, path_of(file), AtFlags::empty())?;
+        self.count_change();
+        Ok(())
+    }
+
+    /// Makes names durable, in both folders.
+    pub(super) fn sync_names(&self) -> Result<(), Failure> {
+        again(|| fsync(&self.log))?;
+        again(|| fsync(&self.root))
+    }
+
+    pub(super) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
+    pub(super) fn log(&self) -> BorrowedFd<'_> {
+        self.log.as_fd()
+    }
+
+    /// Before the change, so that no file opened under the old meaning is found after it; and
+    /// after, so that none opened during it is.
+    fn count_change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether the file is read and written in whole blocks (FI2). Snapshots are not: they are long,
+/// read once, and no reader of theirs trusts the cache after a failed sync, for the process is over.
+pub(super) fn is_blocks(file: FileName) -> bool {
+    matches!(file, FileName::Segment(_) | FileName::Spare(_) | FileName::Superblock)
+}
+
+/// A call that a signal interrupted has done nothing.
+pub(super) fn again<T>(mut call: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    loop {
+        match call() {
+            Err(Failure::INTR) => {}
+            ended => return ended,
+        }
+    }
+}
+
+fn path_of(file: FileName) -> CString {
+    CString::new(file.path()).expect("names are made of letters, digits and dots")
+}
+
+/// Makes the folder and those above it.
+fn make_folders(path: &Path) -> Result<(), Failure> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let made = match rustix::fs::mkdir(path, FOLDER) {
+        Err(Failure::NOENT) if parent != Path::new(".") => {
+            make_folders(parent)?;
+            rustix::fs::mkdir(path, FOLDER)
+        }
+        made => made,
+    };
+    match made {
+        // The new name must survive too: it holds everything that will be durable.
+        Ok(()) => fsync(open_folder(rustix::fs::CWD, parent)?),
+        Err(Failure::EXIST) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn open_folder(at: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Failure> {
+    openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn lock(root: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let lock = openat(root, "lock", OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC, FILE)?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(lock)
+}
+
+/// Tries it: some filesystems refuse O_DIRECT when opening, some when writing.
+fn can_direct(log: &OwnedFd) -> Result<bool, Failure> {
+    const PROBE: &str = "probe";
+    let how = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::DIRECT | OFlags::CLOEXEC;
+    let tried = openat(log, PROBE, how, FILE)
+        .and_then(|file| rustix::io::pwrite(&file, &Slab::new(BLOCK), 0));
+    match unlinkat(log, PROBE, AtFlags::empty()) {
+        Ok(()) | Err(Failure::NOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    match tried {
+        Ok(written) => Ok(written == BLOCK),
+        Err(Failure::INVAL | Failure::OPNOTSUPP) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::tests::Folder;
+
+    #[test]
+    fn two_servers_cannot_share_a_folder() {
+        let folder = Folder::new();
+        let first = Directory::open(folder.path()).unwrap();
+        let second = Directory::open(folder.path()).err().expect("FI1");
+        assert_eq!(second.why, DirectoryFailure::InUse);
+        assert!(second.to_string().ends_with("another server is running in this data directory"));
+        drop(first);
+        Directory::open(folder.path()).expect("the lock ends with its holder");
+    }
+
+    #[test]
+    fn missing_folders_are_made() {
+        let folder = Folder::new();
+        let deep = folder.path().join("a/b");
+        let directory = Directory::open(&deep).unwrap();
+        assert!(deep.join("ringkeeper/log").is_dir());
+        assert_eq!(directory.path(), deep.join("ringkeeper"));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let error = Directory::open(Path::new("/proc/nothing")).err().unwrap();
+        assert!(error.to_string().starts_with("/proc/nothing/ringkeeper: cannot make it: "));
+    }
+
+    #[test]
+    fn a_filesystem_without_o_direct_is_written_buffered_and_says_so() {
+        // Since 6.6 the kernel's memory filesystem takes O_DIRECT; /proc, which takes nothing, and
+        // this one's answer show both outcomes where they exist.
+        let folder = Folder::new();
+        let directory = Directory::open(folder.path()).unwrap();
+        let says_direct = directory.describe() == "O_DIRECT";
+        assert_eq!(directory.is_direct(), says_direct);
+    }
+}

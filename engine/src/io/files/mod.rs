@@ -1,0 +1,13 @@
+//! Files: the data directory, the blocking verbs on it, and the chores of a thread beside.
+//!
+//! Not here: the writes of the hot path (`ring`, `poll`), what the files mean (`log`).
+
+mod chores;
+mod directory;
+mod disk;
+mod prepare;
+
+pub use directory::{Directory, DirectoryError};
+pub use disk::FileDisk;
+
+pub(super) use chores::Chores;

@@ -1,0 +1,166 @@
+#![expect(unsafe_code, reason = "AI-5: memory shared with the kernel")]
+//! The provided-buffer ring: the memory that receptions arrive in.
+//!
+//! ```text
+//! entries (page-aligned)   count x 16 bytes {addr u64, len u32, bid u16, resv u16}
+//!                          entry 0's resv is the ring's tail, which only we move
+//! memory                   count x buffer_bytes
+//! ```
+//! The kernel takes buffers from the head in the order we put them at the tail, and names them by
+//! `bid` in the completion. Between that completion and `give_back` the buffer is ours to read.
+//!
+//! Invariant: a buffer is either in the ring (the kernel's) or lent (ours), never both. `lent`
+//! counts, and `bytes` is only reached with a `Lent` that a completion made.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::types::BufRingEntry;
+use rustix::param::page_size;
+
+use crate::io::driver::{Inbox, Lent};
+
+pub(in crate::io) struct BufferRing {
+    entries: NonNull<BufRingEntry>,
+    memory: NonNull<u8>,
+    count: u16,
+    buffer_bytes: u32,
+    /// Ours of the tail; the kernel sees it when it is published.
+    tail: u16,
+    lent: u16,
+    is_leaked: bool,
+}
+
+impl BufferRing {
+    /// All buffers in the ring, nothing published to a kernel yet.
+    pub(super) fn new(count: u16, buffer_bytes: u32) -> Self {
+        assert!(count.is_power_of_two() && count <= 1 << 15, "a ring of 2^n buffers, up to 2^15");
+        assert!(buffer_bytes > 0, "an empty buffer receives nothing");
+        let entries = allocate(Self::entries_layout(count)).cast();
+        let memory = allocate(Self::memory_layout(count, buffer_bytes));
+        let mut ring =
+            Self { entries, memory, count, buffer_bytes, tail: 0, lent: 0, is_leaked: false };
+        for buffer in 0..count {
+            ring.put(buffer);
+        }
+        ring.publish();
+        ring
+    }
+
+    pub(super) fn address(&self) -> u64 {
+        self.entries.as_ptr() as u64
+    }
+
+    pub(super) fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// A completion has named the buffer: it is ours.
+    pub(super) fn take(&mut self, buffer: u16, bytes: u32) -> Lent {
+        assert!(buffer < self.count && bytes <= self.buffer_bytes, "the kernel named no buffer");
+        self.lent += 1;
+        Lent { buffer, bytes }
+    }
+
+    /// Lets the kernel have what was put back.
+    pub(super) fn publish(&mut self) {
+        // Safety: `entries` points to `count` initialised entries (zeroed at allocation), of which
+        // the first one's last field is the tail, two bytes and aligned; the kernel reads it with
+        // acquire semantics, so this release store makes the entries below it visible first. The
+        // crate offers the field as a const pointer; the memory is ours and mutable.
+        unsafe {
+            let tail = BufRingEntry::tail(self.entries.as_ptr()).cast_mut();
+            AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
+        }
+    }
+
+    /// Leaves the memory to a kernel that has not let go of it.
+    pub(super) fn leak(&mut self) {
+        self.is_leaked = true;
+    }
+
+    fn put(&mut self, buffer: u16) {
+        let index = usize::from(self.tail & (self.count - 1));
+        let offset = usize::from(buffer) * self.buffer_bytes as usize;
+        // Safety: `index < count` and `buffer < count` keep both within their allocations. The
+        // entry lies beyond the published tail, so the kernel does not read it. Field setters are
+        // used because a whole write would overwrite entry 0's tail.
+        unsafe {
+            let address = self.memory.as_ptr().add(offset) as u64;
+            let entry = &mut *self.entries.as_ptr().add(index);
+            entry.set_addr(address);
+            entry.set_len(self.buffer_bytes);
+            entry.set_bid(buffer);
+        }
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    fn entries_layout(count: u16) -> Layout {
+        Layout::from_size_align(usize::from(count) * size_of::<BufRingEntry>(), page_size())
+            .expect("at most 2^15 entries of 16 bytes fit into memory")
+    }
+
+    fn memory_layout(count: u16, buffer_bytes: u32) -> Layout {
+        Layout::from_size_align(usize::from(count) * buffer_bytes as usize, page_size())
+            .expect("at most 2^15 buffers of 2^32 bytes fit into the address space")
+    }
+}
+
+impl Inbox for BufferRing {
+    fn bytes(&self, lent: Lent) -> &[u8] {
+        let offset = usize::from(lent.buffer) * self.buffer_bytes as usize;
+        // Safety: `take` has checked buffer and length against the allocation, which was zeroed and
+        // so is initialised. The buffer is not in the ring until `give_back`, which takes `&mut
+        // self` and so cannot happen while this borrow lives.
+        unsafe { std::slice::from_raw_parts(self.memory.as_ptr().add(offset), lent.bytes as usize) }
+    }
+
+    fn give_back(&mut self, lent: Lent) {
+        assert!(self.lent > 0, "a buffer came back that was not lent");
+        self.lent -= 1;
+        self.put(lent.buffer);
+    }
+}
+
+impl Drop for BufferRing {
+    fn drop(&mut self) {
+        if self.is_leaked {
+            return;
+        }
+        // Safety: both were allocated with these layouts; the ring was unregistered (`Ring::shut`)
+        // or never registered, so the kernel holds neither.
+        unsafe {
+            dealloc(self.entries.as_ptr().cast(), Self::entries_layout(self.count));
+            dealloc(self.memory.as_ptr(), Self::memory_layout(self.count, self.buffer_bytes));
+        }
+    }
+}
+
+fn allocate(layout: Layout) -> NonNull<u8> {
+    // Safety: no layout here is empty: counts are powers of two and buffers have bytes.
+    let memory = unsafe { alloc_zeroed(layout) };
+    NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_given_back_goes_to_the_tail() {
+        let mut ring = BufferRing::new(4, 64);
+        assert_eq!(ring.tail, 4, "all are the kernel's");
+        let lent = ring.take(2, 10);
+        assert_eq!(ring.bytes(lent), [0; 10]);
+        ring.give_back(lent);
+        assert_eq!((ring.tail, ring.lent), (5, 0));
+        ring.publish();
+    }
+
+    #[test]
+    #[should_panic(expected = "named no buffer")]
+    fn a_buffer_that_does_not_exist_is_not_lent() {
+        BufferRing::new(4, 64).take(4, 1);
+    }
+}
