@@ -95,7 +95,8 @@ fn stat_bytes(stat: &StatPersisted) -> [u8; StatPersisted::LENGTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::OwnerRules;
+    use crate::tree::workload::{Op, Outcome, RULES, Random, apply, op};
+    use crate::tree::{OwnerRules, split};
 
     #[test]
     fn the_initial_tree_has_zookeepers_digest() {
@@ -116,5 +117,38 @@ mod tests {
         assert_eq!(of_znode("/zookeeper/config", Some(b"x"), &stat), 0);
         assert_ne!(of_znode("/zookeeper", Some(b""), &stat), 0);
         assert_ne!(of_znode("/zookeepers", Some(b""), &stat), 0);
+    }
+
+    /// What apply does after each change.
+    fn follow(digest: &mut TreeDigest, tree: &mut Tree, op: &Op, outcome: &Outcome) {
+        let (Op::Create { path, .. }
+        | Op::Delete { path }
+        | Op::SetData { path, .. }
+        | Op::SetAcl { path, .. }) = op;
+        if let Outcome::Deleted(Ok(removed)) = outcome {
+            digest.forget(removed);
+        }
+        for path in [split(path).unwrap().0, path] {
+            if let Some(id) = tree.find(path) {
+                digest.refresh(tree, id, path);
+            }
+        }
+    }
+
+    /// D1, and so the digest a leader sends is the one a follower computes.
+    #[test]
+    fn following_every_change_gives_what_a_fresh_count_gives() {
+        for seed in 1..=6 {
+            println!("seed {seed}");
+            let mut random = Random(seed);
+            let mut tree = Tree::new(RULES);
+            let mut digest = TreeDigest::of(&mut tree);
+            for zxid in 1..=400 {
+                let op = op(&mut random);
+                let outcome = apply(&mut tree, &op, zxid);
+                follow(&mut digest, &mut tree, &op, &outcome);
+                assert_eq!(digest, TreeDigest::of(&mut tree), "D1: after {op:?}");
+            }
+        }
     }
 }

@@ -315,6 +315,7 @@ mod tests {
         }
     }
 
+    /// Q2.
     #[test]
     fn znodes_that_kill_java_are_harmless_in_an_old_log() {
         let mut server = Server::with_quota("count=5,bytes=-1");

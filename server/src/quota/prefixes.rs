@@ -49,6 +49,7 @@ fn shared_length(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
+    /// Q1.
     #[test]
     fn the_longest_prefix_wins_by_whole_components() {
         let mut prefixes = Prefixes::default();

@@ -130,3 +130,87 @@ impl Tree {
         znode.persisted().encode(&mut writer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ringkeeper_engine::jute::Reader;
+
+    use super::super::StatPersisted;
+    use super::super::workload::{Kept, RULES, Random, apply, dump, op};
+    use super::*;
+
+    /// Reads a checkpoint back; fails on an orphan (C1) or a znode written twice (C2).
+    fn read(bytes: &[u8]) -> BTreeMap<String, Kept> {
+        let mut znodes: BTreeMap<String, Kept> = BTreeMap::new();
+        let mut reader = Reader::new(bytes);
+        while reader.remaining() > 0 {
+            let path = reader.ustring("path").unwrap().unwrap().into_owned();
+            let data = reader.buffer("data").unwrap().map(<[u8]>::to_vec);
+            let acl = reader.long("acl").unwrap();
+            let stat = StatPersisted::decode(&mut reader).unwrap();
+            if let Some((above, _)) = path.rsplit_once('/') {
+                assert!(znodes.contains_key(above), "C1: {path} came before its parent");
+            }
+            let twice = znodes.insert(path.clone(), (data, acl, stat));
+            assert!(twice.is_none(), "C2: {path} was written twice");
+        }
+        znodes
+    }
+
+    /// C3 and T3: whatever is changed while it runs, a checkpoint is of its moment.
+    #[test]
+    fn a_checkpoint_holds_the_tree_of_its_beginning_while_writes_go_on() {
+        for seed in 1..=20 {
+            println!("seed {seed}");
+            let mut random = Random(seed);
+            let mut tree = Tree::new(RULES);
+            let mut zxid = 0;
+            let mut change = |tree: &mut Tree, random: &mut Random, times: usize| {
+                for _ in 0..times {
+                    zxid += 1;
+                    apply(tree, &op(random), zxid);
+                }
+            };
+            for _ in 0..6 {
+                change(&mut tree, &mut random, 300);
+                let expected = dump(&tree);
+                tree.begin_checkpoint();
+                let mut out = Vec::new();
+                loop {
+                    let writes = random.below(12);
+                    change(&mut tree, &mut random, writes);
+                    let slots = 1 + random.below(9) as u32;
+                    let mut slice = Vec::new();
+                    let step = tree.checkpoint_slice(slots, 1 + random.below(4000), &mut slice);
+                    out.extend_from_slice(&slice);
+                    if step == CheckpointStep::Done {
+                        break;
+                    }
+                }
+                assert_eq!(read(&out), expected, "C3");
+                assert!(!tree.is_checkpointing());
+            }
+        }
+    }
+
+    #[test]
+    fn an_abandoned_checkpoint_leaves_the_next_one_whole() {
+        let mut random = Random(7);
+        let mut tree = Tree::new(RULES);
+        for zxid in 1..200 {
+            apply(&mut tree, &op(&mut random), zxid);
+        }
+        tree.begin_checkpoint();
+        tree.checkpoint_slice(5, usize::MAX, &mut Vec::new());
+        apply(&mut tree, &op(&mut random), 200);
+        tree.abandon_checkpoint();
+        assert_eq!(tree.checkpoint_backlog(), 0);
+        let expected = dump(&tree);
+        tree.begin_checkpoint();
+        let mut out = Vec::new();
+        assert_eq!(tree.checkpoint_slice(u32::MAX, usize::MAX, &mut out), CheckpointStep::Done);
+        assert_eq!(read(&out), expected);
+    }
+}

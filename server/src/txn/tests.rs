@@ -167,6 +167,7 @@ fn a_check_stands_in_a_multi_alone() {
     assert!(decode(&bytes).is_err());
 }
 
+/// X1 and X2.
 #[test]
 fn cut_and_bent_bytes_never_panic_and_what_is_accepted_can_be_walked() {
     let acl = open_acl();
