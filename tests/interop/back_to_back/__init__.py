@@ -1,0 +1,1 @@
+"""One recorded stream of requests, replayed against two servers whose replies must be the same."""
