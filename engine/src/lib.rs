@@ -1,8 +1,6 @@
 //! The replicated log: opaque payloads in, agreed order out.
 //!
-//! A module uses only those before it in this line, which `tests/tidy` reads (AI-2).
-//! Order: zxid ids time limits checksum jute quorum log election zab replica io
-//!
+//! Modules stand in dependency order; a module uses only those above it (AI-2, `tests/tidy`).
 //! Architecture, the road of a write and the byte maps: `engine/README.md`.
 
 pub mod zxid;

@@ -1,8 +1,6 @@
 //! ZooKeeper on top of the replicated log: client protocol, tree, sessions, watches, config, admin.
 //!
-//! A module uses only those before it in this line, which `tests/tidy` reads (AI-2).
-//! Order: wire tree acl auth session watch quota digest txn prep apply snapshot frontend member
-//!   config admin runtime
+//! Modules stand in dependency order; a module uses only those above it (AI-2, `tests/tidy`).
 
 pub mod wire;
 pub mod tree;

@@ -30,7 +30,8 @@ class Difference:
     got: str
 
     def __str__(self) -> str:
-        return f"{self.label}\n    sent     {self.request}\n    expected {self.expected}\n    got      {self.got}"
+        lines = ("sent     " + self.request, "expected " + self.expected, "got      " + self.got)
+        return "\n    ".join((self.label, *lines))
 
 
 @dataclass

@@ -1,7 +1,6 @@
 //! The order of modules within a crate (AI-2) and the edges between crates.
 //!
-//! A crate's `lib.rs` says the order in its header, in a line `//! Order: a b c`. The declarations
-//! themselves stand in alphabetical order because rustfmt sorts them.
+//! A crate's `lib.rs` gives the order by that of its declarations.
 //!
 //! Not here: what a module may use of the standard library (`purity`).
 
@@ -27,15 +26,8 @@ pub(crate) fn modules(workspace: &Workspace) -> Vec<String> {
 fn crate_modules(workspace: &Workspace, name: &str) -> Vec<String> {
     let lib = format!("{name}/src/lib.rs");
     let Some(file) = workspace.file(&lib) else { return vec![format!("{lib}: missing")] };
-    let order: Vec<&str> = declared_order(&file.text);
+    let order = declared_order(file);
     let mut findings = Vec::new();
-    for (n, line) in file.program_lines() {
-        let declared = line.trim().strip_prefix("pub mod ").or(line.trim().strip_prefix("mod "));
-        let Some(module) = declared.and_then(|m| m.strip_suffix(';')) else { continue };
-        if !order.contains(&module) {
-            findings.push(format!("{lib}:{n}: `{module}` is not in the line `//! Order:`"));
-        }
-    }
     let folder = format!("{name}/src/");
     for file in workspace.rust(&folder) {
         let module = module_of(&file.path[folder.len()..]);
@@ -46,12 +38,10 @@ fn crate_modules(workspace: &Workspace, name: &str) -> Vec<String> {
     findings
 }
 
-/// The names after `//! Order:`, on that line and on those that continue it.
-fn declared_order(text: &str) -> Vec<&str> {
-    let mut lines = text.lines().skip_while(|l| !l.starts_with("//! Order:"));
-    let first = lines.next().map(|l| &l["//! Order:".len()..]);
-    let more = lines.map_while(|l| l.strip_prefix("//!   "));
-    first.into_iter().chain(more).flat_map(str::split_whitespace).collect()
+/// The modules in the order of their declarations.
+fn declared_order(lib: &Source) -> Vec<&str> {
+    let words = lib.program_lines().map(|(_, line)| line.trim().trim_start_matches("pub "));
+    words.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect()
 }
 
 fn module_of(path: &str) -> &str {
@@ -143,9 +133,4 @@ fn a_path_names_its_first_module_in_every_form() {
     let code = "use crate::a::B; use crate::{c, d::{e, f}, g}; mycrate::h; crate::i()";
     let names: Vec<&str> = crate_paths(code).into_iter().flat_map(|(_, names)| names).collect();
     assert_eq!(names, ["a", "c", "d", "g", "i"]);
-}
-
-#[test]
-fn the_order_may_run_over_several_lines() {
-    assert_eq!(declared_order("//! Order: a b\n//!   c d\n//! e\n"), ["a", "b", "c", "d"]);
 }

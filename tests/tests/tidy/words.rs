@@ -19,8 +19,7 @@ const MACHINE: [&str; 4] =
 pub(crate) fn headers(workspace: &Workspace) -> Vec<String> {
     let mut findings = Vec::new();
     for file in &workspace.files {
-        let mut lines = file.text.lines().skip_while(|l| l.starts_with("#!/"));
-        let first = lines.next().unwrap_or("");
+        let first = first_line(&file.text);
         let wanted = match file.path.rsplit_once('.').map(|(_, end)| end) {
             Some("rs") => "//! ",
             Some("py") => "\"\"\"",
@@ -36,6 +35,18 @@ pub(crate) fn headers(workspace: &Workspace) -> Vec<String> {
         }
     }
     findings
+}
+
+/// The first line that is neither `#!/program` nor an attribute of the whole file.
+fn first_line(text: &str) -> &str {
+    let mut inside = false;
+    let mut lines = text.lines().skip_while(|line| {
+        inside |= line.starts_with("#!");
+        let skipped = inside;
+        inside &= line.starts_with("#![") && !line.ends_with(']') || line.starts_with(' ');
+        skipped
+    });
+    lines.next().unwrap_or("")
 }
 
 /// Remarks that put work off, and tests that do not run.
@@ -70,6 +81,13 @@ fn stands_alone(line: &str, word: &str) -> bool {
         let path = word.starts_with('/');
         !(inside(before) || !path && inside(after) || path && before == Some('.'))
     })
+}
+
+#[test]
+fn an_attribute_may_stand_before_the_header() {
+    assert_eq!(first_line("#![expect(\n    unsafe_code\n)]\n//! Owns it."), "//! Owns it.");
+    assert_eq!(first_line("#!/usr/bin/env bash\n# Says it."), "# Says it.");
+    assert_eq!(first_line("use std::fmt;"), "use std::fmt;");
 }
 
 #[test]

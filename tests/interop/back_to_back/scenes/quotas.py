@@ -48,7 +48,8 @@ def _counts(s: Scene) -> None:
     for name in ("a", "b", "c", "a", "d/e"):
         s.call("a", Op.CREATE, ops.create(f"/q/{name}", b"xy"))
         _stats(s, "/q")
-    s.call("a", Op.MULTI, ops.multi([(Op.CREATE, ops.create("/q/m1", b"")), (Op.CREATE, ops.create("/q/m2", b""))]))
+    s.call("a", Op.MULTI, ops.multi([(Op.CREATE, ops.create("/q/m1", b"")),
+                                     (Op.CREATE, ops.create("/q/m2", b""))]))
     _stats(s, "/q")
     s.call("a", Op.DELETE, ops.versioned("/q/a"))
     s.call("a", Op.CREATE, ops.create("/q/s-", b"", flags=2))
@@ -56,7 +57,8 @@ def _counts(s: Scene) -> None:
     s.call("a", Op.CREATE_CONTAINER, ops.create("/q/box", b"", flags=4))
     s.call("a", Op.CREATE, ops.create("/qq", b"not below /q"))
     _stats(s, "/q")
-    s.call("a", Op.SET_DATA, ops.set_data(f"{ROOT}/q/zookeeper_limits", b"count=9,bytes=-1=;countHardLimit=9"))
+    s.call("a", Op.SET_DATA,
+           ops.set_data(f"{ROOT}/q/zookeeper_limits", b"count=9,bytes=-1=;countHardLimit=9"))
     s.call("a", Op.CREATE, ops.create("/q/more", b""))
     _stats(s, "/q")
 

@@ -75,9 +75,12 @@ def _write(draw: Random) -> tuple[Op, bytes]:
 
 
 def _multi(draw: Random) -> tuple[Op, bytes]:
-    parts = [(Op.CHECK, ops.versioned(_path(draw), _version(draw))) if draw.randrange(5) == 0 else _write(draw)
-             for _ in range(draw.randrange(1, 5))]
+    parts = [_check(draw) if draw.randrange(5) == 0 else _write(draw) for _ in range(draw.randrange(1, 5))]
     return Op.MULTI, ops.multi(parts)
+
+
+def _check(draw: Random) -> tuple[Op, bytes]:
+    return Op.CHECK, ops.versioned(_path(draw), _version(draw))
 
 
 def _multi_read(draw: Random) -> tuple[Op, bytes]:
@@ -92,7 +95,8 @@ def _watch(draw: Random) -> tuple[Op, bytes]:
     if kind == 0:
         return Op.ADD_WATCH, ops.path_and_number(path, draw.randrange(2))
     if kind == 1:
-        return draw.choice((Op.CHECK_WATCHES, Op.REMOVE_WATCHES)), ops.path_and_number(path, draw.randrange(1, 6))
+        op = draw.choice((Op.CHECK_WATCHES, Op.REMOVE_WATCHES))
+        return op, ops.path_and_number(path, draw.randrange(1, 6))
     lists = [[_path(draw) for _ in range(draw.randrange(3))] for _ in range(5)]
     zxid = draw.choice((0, 1 << 62))
     if kind == 2:
