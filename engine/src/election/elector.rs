@@ -3,7 +3,9 @@
 //! Invariants:
 //! - V1. What a settled server says is the vote that ended its election, with the epoch it serves.
 //! - V2. A decision leaves only after our own vote for it has been handed out: the others need it.
-//! - V3. Same calls, same effects: peers are served in ascending order.
+//! - V3. Nothing is answered that is an answer: only voters answer, and only who looks and does not
+//!   count for us already. Else two servers could keep each other talking without end.
+//! - V4. Same calls, same effects: peers are served in ascending order.
 //!
 //! Not here: how votes are counted (`round`), when an election ends (argued in `election`).
 
@@ -54,8 +56,8 @@ impl ElectionOptions {
 /// What an election asks the world to do, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ElectionEffect {
-    /// Connect to the first of `addresses` that answers. Ends in `on_link_up` with `dialed`, or in
-    /// `on_closed`; the world gives up after some seconds (`zookeeper.cnxTimeout`).
+    /// Connect to the first of `addresses` that answers. Ends in `on_link_up` with `dialed`, in
+    /// `on_closed`, or in a `Close` before either.
     Dial { link: LinkId, to: ServerId, addresses: Vec<Address> },
     /// In one write.
     Send { link: LinkId, bytes: Vec<u8> },
@@ -92,6 +94,8 @@ pub struct Election {
     links: Links,
     /// Who has to hear our newest vote at the end of this step.
     due: BTreeSet<ServerId>,
+    /// Observers and strangers that have asked while we were looking ourselves.
+    askers: BTreeSet<ServerId>,
     finalize_at: Option<Millis>,
     /// When our vote is repeated to everybody: some moment while a round is under way, else none.
     repeat_at: Option<Millis>,
@@ -117,6 +121,7 @@ impl Election {
             round,
             links: Links::new(me, greeting, options.link_ids),
             due: BTreeSet::new(),
+            askers: BTreeSet::new(),
             finalize_at: None,
             repeat_at: None,
             repeat_ms: options.notification_ms_min,
@@ -154,7 +159,7 @@ impl Election {
         self.round.begin(&self.views, zxid, epoch);
         self.repeat_ms = self.notification_ms_min;
         for voter in self.others() {
-            self.links.dial(voter, &self.views, out);
+            self.links.dial(now, voter, &self.views, out);
         }
         self.tell_everybody(now);
         self.finish(now, out);
@@ -223,7 +228,7 @@ impl Election {
     }
 
     pub fn tick(&mut self, now: Millis, out: &mut Vec<ElectionEffect>) {
-        self.links.tick(now, out);
+        self.links.tick(now, &self.views, out);
         if self.repeat_at.is_some_and(|at| at <= now) {
             self.repeat_ms = (self.repeat_ms * 2).min(self.notification_ms_max);
             self.tell_everybody(now);
@@ -252,6 +257,14 @@ impl Election {
     fn tell_everybody(&mut self, now: Millis) {
         self.due = self.others();
         self.repeat_at = Some(now + self.repeat_ms);
+    }
+
+    /// Things are moving: servers that answered just now may answer otherwise in a moment, so this
+    /// one asks again after the first pause, however long it has been looking.
+    fn repeat_soon(&mut self, now: Millis) {
+        self.repeat_ms = self.notification_ms_min;
+        let soon = now + self.repeat_ms;
+        self.repeat_at = self.repeat_at.map(|at| at.min(soon));
     }
 
     /// A link has opened: while looking, its peer has to hear our vote. Settled servers wait to be
@@ -284,15 +297,19 @@ impl Election {
         n: &Notification<'_>,
         out: &mut Vec<ElectionEffect>,
     ) {
-        let asks = n.state == ServerState::Looking;
         if self.is_looking() {
             self.look_at_ensemble(from, n.config, out);
         }
-        // Only who looks is answered. ZooKeeper answers strangers whatever they say, and two
-        // servers that are strangers to each other would answer each other without end.
-        if !self.views.is_voter(from) || !self.is_looking() {
+        let asks = n.state == ServerState::Looking && self.views.is_voter(self.me);
+        if !self.is_looking() {
             if asks {
                 self.due.insert(from);
+            }
+            return;
+        }
+        if !self.views.is_voter(from) {
+            if asks {
+                self.askers.insert(from);
             }
             return;
         }
@@ -301,8 +318,10 @@ impl Election {
         }
         match self.round.hear(&self.views, from, n) {
             Heard::Nothing => {}
+            Heard::News => self.repeat_soon(now),
             Heard::Changed => {
                 self.finalize_at = None;
+                self.repeat_ms = self.notification_ms_min;
                 self.tell_everybody(now);
             }
             Heard::Joined(vote) => self.decide(vote, out),
@@ -361,11 +380,12 @@ impl Election {
         } else {
             ServerState::Observing
         };
+        self.due = std::mem::take(&mut self.askers);
         let Vote { leader, zxid, .. } = vote;
         out.push(ElectionEffect::Decided { leader, zxid, state: self.state });
     }
 
-    /// V3. Sends our newest vote to those who are due and have a link. The others hear it when
+    /// V4. Sends our newest vote to those who are due and have a link. The others hear it when
     /// their link opens.
     fn flush(&mut self, out: &mut Vec<ElectionEffect>) {
         let due = std::mem::take(&mut self.due);
@@ -378,5 +398,152 @@ impl Election {
         for link in links {
             out.push(ElectionEffect::Send { link, bytes: bytes.clone() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Millis = Millis(1_000);
+
+    /// Server 2 of three, looking, with an open link to server 3 (link 2).
+    fn election() -> Election {
+        let text: String = (1..=3).map(|sid| format!("server.{sid}=h{sid}:1:2\n")).collect();
+        let ensemble = Ensemble::parse(&text).unwrap();
+        let options = ElectionOptions::new(ServerId(2), ensemble, LinkIds::new());
+        let mut election = Election::new(options);
+        election.look(NOW, (Zxid(10), Epoch(1)), &mut Vec::new());
+        assert_eq!(greet(&mut election, 2, 3).len(), 1, "our vote");
+        election
+    }
+
+    fn greet(election: &mut Election, link: u64, from: i64) -> Vec<ElectionEffect> {
+        let mut out = Vec::new();
+        let greeting = Greeting::encode(ServerId(from), &[], false);
+        election.on_link_up(NOW, LinkId(link), None, &mut out);
+        election.on_received(NOW, LinkId(link), &greeting, &mut out);
+        out.retain(|effect| !matches!(effect, ElectionEffect::Close { .. }));
+        out
+    }
+
+    fn frame(state: ServerState, leader: i64, round: i64, config: &str) -> Vec<u8> {
+        let vote = Vote { leader: ServerId(leader), zxid: Zxid(10), epoch: Epoch(1), round };
+        let mut bytes = Vec::new();
+        Notification::new(state, vote, config.as_bytes()).encode(&mut bytes);
+        bytes
+    }
+
+    fn hear(election: &mut Election, link: u64, bytes: &[u8]) -> Vec<ElectionEffect> {
+        let mut out = Vec::new();
+        election.on_received(NOW, LinkId(link), bytes, &mut out);
+        out
+    }
+
+    fn sends(effects: &[ElectionEffect]) -> usize {
+        effects.iter().filter(|effect| matches!(effect, ElectionEffect::Send { .. })).count()
+    }
+
+    const LOOKING: ServerState = ServerState::Looking;
+
+    #[test]
+    fn v2_our_vote_leaves_before_the_decision() {
+        let mut election = election();
+        // Server 1 is still being dialled: the quorum waits for it.
+        let out = hear(&mut election, 2, &frame(LOOKING, 3, 1, ""));
+        assert_eq!((out.len(), sends(&out)), (1, 1));
+        assert_eq!(election.deadline(), Some(NOW + FINALIZE_MS));
+        let mut out = Vec::new();
+        election.on_closed(NOW, LinkId(1), &mut out);
+        let (leader, zxid, state) = (ServerId(3), Zxid(10), ServerState::Following);
+        assert_eq!(out, [ElectionEffect::Decided { leader, zxid, state }]);
+    }
+
+    #[test]
+    fn v1_a_settled_server_shows_the_epoch_it_serves() {
+        let mut election = election();
+        hear(&mut election, 2, &frame(LOOKING, 3, 1, ""));
+        election.on_closed(NOW, LinkId(1), &mut Vec::new());
+        election.settled(ServerState::Following, Epoch(2));
+        let out = hear(&mut election, 2, &frame(LOOKING, 3, 5, ""));
+        let [ElectionEffect::Send { bytes, .. }] = &out[..] else { panic!("{out:?}") };
+        let answer = Notification::decode(&bytes[4..]).unwrap();
+        assert_eq!((answer.state, answer.vote.epoch), (ServerState::Following, Epoch(2)));
+        assert_eq!(answer.vote.round, 1, "round and zxid stay as elected");
+        assert!(hear(&mut election, 2, &frame(ServerState::Leading, 3, 5, "")).is_empty(), "V3");
+    }
+
+    #[test]
+    fn questions_in_one_segment_get_one_answer() {
+        let mut election = election();
+        hear(&mut election, 2, &frame(LOOKING, 2, 9, ""));
+        let five = frame(LOOKING, 3, 1, "").repeat(5);
+        assert_eq!(sends(&hear(&mut election, 2, &five)), 1);
+    }
+
+    #[test]
+    fn v3_strangers_hear_of_the_leader_once_there_is_one() {
+        let mut election = election();
+        assert!(greet(&mut election, 4, 9).is_empty(), "nobody told it anything");
+        assert!(hear(&mut election, 4, &frame(LOOKING, 9, 1, "")).is_empty());
+        hear(&mut election, 2, &frame(LOOKING, 3, 1, ""));
+        let mut out = Vec::new();
+        election.on_closed(NOW, LinkId(1), &mut out);
+        assert!(matches!(out[1], ElectionEffect::Send { link: LinkId(4), .. }), "{out:?}");
+        assert_eq!(sends(&hear(&mut election, 4, &frame(LOOKING, 9, 1, ""))), 1);
+        assert_eq!(election.vote().leader, ServerId(3), "its votes count for nothing");
+    }
+
+    #[test]
+    fn v4_same_calls_give_the_same_effects() {
+        let play = || {
+            let mut election = election();
+            let mut out = hear(&mut election, 2, &frame(LOOKING, 1, 7, ""));
+            election.tick(NOW + 200, &mut out);
+            election.tick(NOW + 2_000, &mut out);
+            format!("{out:?}")
+        };
+        assert_eq!(play(), play());
+    }
+
+    #[test]
+    fn a_newer_ensemble_is_reported_and_changes_nothing_by_itself() {
+        let mut election = election();
+        let newer = "server.3=h3:1:2\nserver.4=h4:1:2\nversion=5";
+        let out = hear(&mut election, 2, &frame(LOOKING, 2, 1, newer));
+        let ensemble = Ensemble::parse(newer).unwrap();
+        let from = ServerId(3);
+        let seen = ElectionEffect::NewerEnsemble { from, ensemble: ensemble.clone() };
+        assert_eq!(out, [seen]);
+        for text in ["version=9", "gibberish", "server.3=h3:1:2\nversion=0"] {
+            assert!(hear(&mut election, 2, &frame(LOOKING, 2, 1, text)).is_empty(), "{text}");
+        }
+        let mut out = Vec::new();
+        election.set_ensembles(NOW, ensemble, None, &mut out);
+        assert!(matches!(out[0], ElectionEffect::Dial { to: ServerId(4), .. }), "{out:?}");
+        assert_eq!(election.vote().round, 2, "it starts over");
+    }
+
+    #[test]
+    fn a_single_voter_leads_at_once() {
+        let ensemble = Ensemble::parse("server.1=h1:1:2").unwrap();
+        let options = ElectionOptions::new(ServerId(1), ensemble, LinkIds::new());
+        let mut election = Election::new(options);
+        let mut out = Vec::new();
+        election.look(NOW, (Zxid(10), Epoch(1)), &mut out);
+        let (leader, zxid, state) = (ServerId(1), Zxid(10), ServerState::Leading);
+        assert_eq!(out, [ElectionEffect::Decided { leader, zxid, state }]);
+        assert_eq!(election.deadline(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_dropped_and_the_link_stays() {
+        let mut election = election();
+        let mut cut = frame(LOOKING, 3, 1, "version=0");
+        cut[3] -= 1;
+        cut.pop();
+        assert!(hear(&mut election, 2, &cut).is_empty());
+        assert_eq!(election.counters().messages_refused, 1);
+        assert_eq!(sends(&hear(&mut election, 2, &frame(LOOKING, 3, 1, ""))), 1);
     }
 }

@@ -32,21 +32,44 @@ use crate::time::Millis;
 const REDIAL_MS_MIN: u64 = 100;
 const REDIAL_MS_MAX: u64 = 2_000;
 
+/// How long a dial may take. Much shorter than TCP's patience, which after a cut is spent long
+/// after the network is back.
+const DIAL_MS: u64 = 2_000;
+
 /// How long a larger peer may take to dial back before it is asked again.
 const DIAL_BACK_MS: u64 = 1_000;
 
 /// How long an accepted link may take to say who it is; ZooKeeper's `cnxTimeout`.
 const GREETING_MS: u64 = 5_000;
 
-/// A greeting from a smaller peer that arrives this soon after our own link to it opened has
-/// crossed our dial: the link is good. Later it means that the peer has lost the link.
+/// A greeting from a smaller peer that arrives this soon after we dialled it, or after our link to
+/// it opened, has crossed our dial: ours is good. Later it means that the peer has lost the link,
+/// and that a dial that hangs had better be made anew.
 const CROSSING_MS: u64 = 250;
 
 #[derive(Debug)]
 enum Link {
-    Dialing { to: ServerId },
-    Greeting { until: Millis, inbox: Vec<u8> },
+    Dialing { to: ServerId, since: Millis },
+    Greeting { since: Millis, inbox: Vec<u8> },
     Open { peer: ServerId, since: Millis, inbox: Vec<u8> },
+}
+
+impl Link {
+    fn since(&self) -> Millis {
+        match self {
+            Self::Dialing { since, .. } | Self::Greeting { since, .. } => *since,
+            Self::Open { since, .. } => *since,
+        }
+    }
+
+    /// Until when the link has to become an open one.
+    fn patience(&self) -> Option<Millis> {
+        match self {
+            Self::Dialing { since, .. } => Some(*since + DIAL_MS),
+            Self::Greeting { since, .. } => Some(*since + GREETING_MS),
+            Self::Open { .. } => None,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -92,8 +115,8 @@ impl Links {
         })
     }
 
-    /// Dials the peer unless a link is open or on its way. Every dial ends in `up` or `closed`.
-    pub(super) fn dial(&mut self, to: ServerId, views: &Views, out: Out<'_>) {
+    /// Dials the peer unless a link is open or on its way.
+    pub(super) fn dial(&mut self, now: Millis, to: ServerId, views: &Views, out: Out<'_>) {
         let peer = self.peers.entry(to).or_default();
         if peer.open.is_some() || peer.dialing.is_some() {
             return;
@@ -107,7 +130,7 @@ impl Links {
         peer.dialing = Some(link);
         peer.dial_back_until = None;
         peer.redial_at = None;
-        self.links.insert(link, Link::Dialing { to });
+        self.links.insert(link, Link::Dialing { to, since: now });
         out.push(ElectionEffect::Dial { link, to, addresses });
     }
 
@@ -122,21 +145,21 @@ impl Links {
         for &to in wanted {
             let due = self.peers.get(&to).and_then(|peer| peer.redial_at);
             if due.is_some_and(|at| at <= now) {
-                self.dial(to, views, out);
+                self.dial(now, to, views, out);
             }
         }
     }
 
-    /// Ends the waits that are over: for greetings, and for peers to dial back.
-    pub(super) fn tick(&mut self, now: Millis, out: Out<'_>) {
-        let is_late = |(&link, state): (&LinkId, &Link)| match state {
-            Link::Greeting { until, .. } if *until <= now => Some(link),
-            _ => None,
-        };
-        let late: Vec<LinkId> = self.links.iter().filter_map(is_late).collect();
-        for link in late {
-            self.counters.links_refused += 1;
-            self.close(link, out);
+    /// Ends the waits that are over: for greetings, for dials, and for peers to dial back.
+    pub(super) fn tick(&mut self, now: Millis, views: &Views, out: Out<'_>) {
+        let is_over = |link: &Link| link.patience().is_some_and(|until| until <= now);
+        let over = self.links.iter().filter(|(_, link)| is_over(link));
+        let over: Vec<LinkId> = over.map(|(&link, _)| link).collect();
+        for link in over {
+            let is_mute = matches!(self.links.get(&link), Some(Link::Greeting { .. }));
+            self.counters.links_refused += u64::from(is_mute);
+            out.push(ElectionEffect::Close { link });
+            self.closed(now, link, views);
         }
         for peer in self.peers.values_mut() {
             if peer.dial_back_until.is_some_and(|until| until <= now) {
@@ -147,13 +170,10 @@ impl Links {
 
     /// When `tick` has something to do, or `redial` for those of `wanted`.
     pub(super) fn deadline(&self, wanted: &BTreeSet<ServerId>) -> Option<Millis> {
-        let greetings = self.links.values().filter_map(|link| match link {
-            Link::Greeting { until, .. } => Some(*until),
-            _ => None,
-        });
+        let links = self.links.values().filter_map(Link::patience);
         let dials = wanted.iter().filter_map(|peer| self.peers.get(peer));
         let dials = dials.flat_map(|peer| [peer.redial_at, peer.dial_back_until]).flatten();
-        greetings.chain(dials).min()
+        links.chain(dials).min()
     }
 
     /// A dial has succeeded (`dialed`) or a connection was accepted. Returns the peer whose link is
@@ -169,7 +189,7 @@ impl Links {
             self.accept(now, link, out);
             return None;
         }
-        let Some(&Link::Dialing { to }) = self.links.get(&link) else { return None };
+        let Some(&Link::Dialing { to, .. }) = self.links.get(&link) else { return None };
         out.push(ElectionEffect::Send { link, bytes: self.greeting.clone() });
         let peer = self.peers.entry(to).or_default();
         peer.dialing = None;
@@ -192,7 +212,7 @@ impl Links {
             out.push(ElectionEffect::Close { link });
             return;
         }
-        let waiting = Link::Greeting { until: now + GREETING_MS, inbox: Vec::new() };
+        let waiting = Link::Greeting { since: now, inbox: Vec::new() };
         self.links.insert(link, waiting);
     }
 
@@ -291,15 +311,15 @@ impl Links {
         }
         let peer = self.peers.entry(to).or_default();
         peer.announced = announced;
-        if let Some(open) = peer.open {
-            match self.links.get(&open) {
-                Some(Link::Open { since, .. }) if now.since(*since) < CROSSING_MS => return,
-                _ => {}
+        if let Some(link) = peer.open.or(peer.dialing) {
+            let age = self.links.get(&link).map_or(u64::MAX, |link| now.since(link.since()));
+            if age < CROSSING_MS {
+                return;
             }
-            peer.open = None;
-            self.close(open, out);
+            (peer.open, peer.dialing) = (None, None);
+            self.close(link, out);
         }
-        self.dial(to, views, out);
+        self.dial(now, to, views, out);
     }
 
     fn strangers(&self, views: &Views) -> usize {
@@ -309,7 +329,7 @@ impl Links {
     /// The world says that the link is no more, or that a dial has failed.
     pub(super) fn closed(&mut self, now: Millis, link: LinkId, views: &Views) {
         match self.links.remove(&link) {
-            Some(Link::Dialing { to }) => self.lose(now, link, to, now, views),
+            Some(Link::Dialing { to, .. }) => self.lose(now, link, to, now, views),
             Some(Link::Open { peer, since, .. }) => self.lose(now, link, peer, since, views),
             Some(Link::Greeting { .. }) | None => {}
         }
@@ -339,5 +359,201 @@ impl Links {
     fn close(&mut self, link: LinkId, out: Out<'_>) {
         self.links.remove(&link);
         out.push(ElectionEffect::Close { link });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quorum::Ensemble;
+
+    const NOW: Millis = Millis(1_000);
+
+    /// The links of server 3 of five, and what they ask for.
+    struct Rig {
+        links: Links,
+        views: Views,
+        out: Vec<ElectionEffect>,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let text: String = (1..=5).map(|sid| format!("server.{sid}=h{sid}:1:2\n")).collect();
+            let links = Links::new(ServerId(3), b"greeting".to_vec(), LinkIds::new());
+            Self { links, views: Views::new(Ensemble::parse(&text).unwrap()), out: Vec::new() }
+        }
+
+        fn dial(&mut self, to: i64) {
+            self.links.dial(NOW, ServerId(to), &self.views, &mut self.out);
+        }
+
+        fn accept(&mut self, link: u64) {
+            assert_eq!(self.links.up(NOW, LinkId(link), None, &mut self.out), None);
+        }
+
+        fn receive(&mut self, now: Millis, link: u64, bytes: &[u8]) -> Option<Inbound> {
+            self.links.receive(now, LinkId(link), bytes, &self.views, &mut self.out)
+        }
+
+        /// Accepts a link and reads the greeting of `from` on it.
+        fn greet(&mut self, now: Millis, link: u64, from: i64) -> Option<Inbound> {
+            self.accept(link);
+            let address = Address::new("announced", 9);
+            let greeting = Greeting::encode(ServerId(from), &[address], false);
+            self.receive(now, link, &greeting)
+        }
+
+        fn asked(&mut self) -> Vec<String> {
+            let say = |effect| match effect {
+                ElectionEffect::Dial { link, to, addresses } => {
+                    format!("dial {to} at {} by {}", addresses[0], link.0)
+                }
+                ElectionEffect::Send { link, .. } => format!("greet {}", link.0),
+                ElectionEffect::Close { link } => format!("close {}", link.0),
+                other => panic!("{other:?} is not for links"),
+            };
+            self.out.drain(..).map(say).collect()
+        }
+    }
+
+    #[test]
+    fn l1_a_smaller_peer_is_dialled_and_kept_a_larger_one_greeted_and_left() {
+        let mut rig = Rig::new();
+        rig.dial(2);
+        rig.dial(2);
+        rig.dial(5);
+        assert_eq!(rig.asked(), ["dial 2 at h2:2 by 1", "dial 5 at h5:2 by 3"]);
+        let up = rig.links.up(NOW, LinkId(1), Some(ServerId(2)), &mut rig.out);
+        assert_eq!((up, rig.links.open(ServerId(2))), (Some(ServerId(2)), Some(LinkId(1))));
+        assert_eq!(rig.links.up(NOW, LinkId(3), Some(ServerId(5)), &mut rig.out), None);
+        assert_eq!(rig.asked(), ["greet 1", "greet 3", "close 3"]);
+        assert!(rig.links.is_reachable(ServerId(5)), "it may dial back");
+        assert!(rig.greet(NOW, 2, 5).unwrap().is_new);
+        assert_eq!(rig.links.open(ServerId(5)), Some(LinkId(2)));
+    }
+
+    #[test]
+    fn l1_a_smaller_peers_greeting_is_answered_by_a_dial() {
+        let mut rig = Rig::new();
+        assert!(rig.greet(NOW, 2, 1).is_none());
+        assert_eq!(rig.asked(), ["close 2", "dial 1 at h1:2 by 1"], "at the address we know");
+        assert!(rig.greet(NOW, 4, 1).is_none());
+        assert_eq!(rig.asked(), ["close 4"], "our dial has crossed its own");
+        rig.links.up(NOW, LinkId(1), Some(ServerId(1)), &mut rig.out);
+        rig.asked();
+        rig.greet(NOW, 6, 1);
+        assert_eq!(rig.asked(), ["close 6"], "so has a link that is this young");
+        rig.greet(NOW + CROSSING_MS, 8, 1);
+        assert_eq!(rig.asked(), ["close 8", "close 1", "dial 1 at h1:2 by 3"], "it lost the link");
+    }
+
+    #[test]
+    fn a_larger_peer_replaces_its_link_and_our_dial() {
+        let mut rig = Rig::new();
+        rig.dial(5);
+        rig.greet(NOW, 2, 5);
+        rig.greet(NOW, 4, 5);
+        assert_eq!(rig.asked(), ["dial 5 at h5:2 by 1", "close 1", "close 2"]);
+        assert_eq!(rig.links.open(ServerId(5)), Some(LinkId(4)));
+        assert!(rig.receive(NOW, 2, &[0, 0, 0, 1, 7]).is_none(), "L3: a closed link is forgotten");
+        rig.links.closed(NOW, LinkId(2), &rig.views);
+        assert_eq!(rig.links.open(ServerId(5)), Some(LinkId(4)));
+    }
+
+    #[test]
+    fn a_refused_peer_is_dialled_ever_more_slowly() {
+        let mut rig = Rig::new();
+        let wanted = BTreeSet::from([ServerId(2)]);
+        rig.dial(2);
+        let (mut now, mut link, mut pauses) = (NOW, 1, Vec::new());
+        for _ in 0..7 {
+            assert!(rig.links.is_reachable(ServerId(2)));
+            rig.links.closed(now, LinkId(link), &rig.views);
+            assert!(!rig.links.is_reachable(ServerId(2)));
+            let next = rig.links.deadline(&wanted).unwrap();
+            pauses.push(next.since(now));
+            (now, link) = (next, link + 2);
+            rig.links.redial(now, &wanted, &rig.views, &mut rig.out);
+        }
+        assert_eq!(pauses, [100, 200, 400, 800, 1_600, 2_000, 2_000]);
+        assert_eq!(rig.links.deadline(&BTreeSet::new()), Some(now + DIAL_MS));
+    }
+
+    #[test]
+    fn dials_and_greetings_that_hang_are_given_up() {
+        let mut rig = Rig::new();
+        rig.dial(2);
+        rig.accept(2);
+        rig.links.tick(NOW + DIAL_MS, &rig.views, &mut rig.out);
+        assert!(!rig.links.is_reachable(ServerId(2)));
+        rig.links.tick(NOW + GREETING_MS, &rig.views, &mut rig.out);
+        assert_eq!(rig.asked(), ["dial 2 at h2:2 by 1", "close 1", "close 2"]);
+        assert_eq!(rig.links.counters.links_refused, 1);
+    }
+
+    #[test]
+    fn l2_mute_links_and_strangers_are_few() {
+        let mut rig = Rig::new();
+        let mutes = ELECTION_GREETINGS_MAX as u64;
+        (0..=mutes).for_each(|n| rig.accept(2 * n));
+        assert_eq!(rig.asked(), [format!("close {}", 2 * mutes)]);
+
+        let mut rig = Rig::new();
+        for n in 0..ELECTION_STRANGERS_MAX as u64 {
+            assert!(rig.greet(NOW, 2 * n, 10 + n as i64).is_some());
+        }
+        assert!(rig.greet(NOW, 1_000, 1_000).is_none());
+        assert!(rig.greet(NOW, 1_002, 10).is_some(), "who is in may come again");
+        assert!(rig.greet(NOW, 1_004, 5).is_some(), "members always may");
+        rig.links.closed(NOW, LinkId(2), &rig.views);
+        assert!(rig.greet(NOW, 1_006, 1_000).is_some(), "one has left");
+    }
+
+    #[test]
+    fn a_smaller_stranger_is_dialled_back_where_it_says_it_is() {
+        let mut rig = Rig::new();
+        rig.greet(NOW, 2, 0);
+        assert_eq!(rig.asked(), ["close 2", "dial 0 at announced:9 by 1"]);
+        rig.links.closed(NOW, LinkId(1), &rig.views);
+        assert!(!rig.links.is_reachable(ServerId(0)) && rig.links.peers.is_empty());
+    }
+
+    #[test]
+    fn impossible_ids_are_turned_away() {
+        for sid in [3, -1, i64::MIN, i64::MAX] {
+            let mut rig = Rig::new();
+            assert!(rig.greet(NOW, 2, sid).is_none());
+            assert_eq!(rig.asked(), ["close 2"], "{sid}");
+        }
+    }
+
+    #[test]
+    fn messages_come_whole_out_of_any_pieces() {
+        let greeting = Greeting::encode(ServerId(5), &[Address::new("h5", 2)], false);
+        let stream = [&greeting[..], &[0, 0, 0, 2, 7, 8], &[0, 0, 0, 1, 9]].concat();
+        for piece in 1..=stream.len() {
+            let mut rig = Rig::new();
+            rig.accept(2);
+            let mut payloads: Vec<Vec<u8>> = Vec::new();
+            for bytes in stream.chunks(piece) {
+                if let Some(inbound) = rig.receive(NOW, 2, bytes) {
+                    payloads.extend(inbound.payloads().map(<[u8]>::to_vec));
+                }
+            }
+            assert_eq!(payloads, [vec![7, 8], vec![9]], "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_wild_length_ends_the_link() {
+        let mut rig = Rig::new();
+        rig.greet(NOW, 2, 5);
+        let inbound = rig.receive(NOW, 2, b"\0\0\0\x01\x07GET / HTTP/1.1\r\n").unwrap();
+        assert_eq!(inbound.payloads().collect::<Vec<_>>(), [[7]], "what came before it counts");
+        assert_eq!((rig.asked(), rig.links.open(ServerId(5))), (vec!["close 2".to_owned()], None));
+        // Eight letters are a legacy greeting with a wild sid; the next four are no length.
+        rig.accept(4);
+        let inbound = rig.receive(NOW, 4, b"GET / HTTP/1.1\r\n").unwrap();
+        assert_eq!((inbound.payloads().count(), rig.asked()), (0, vec!["close 4".to_owned()]));
     }
 }

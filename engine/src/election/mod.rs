@@ -29,8 +29,13 @@
 //! # Silence
 //! Each message restarts a Java peer's `finalizeWait`, so little is said: the vote when it changes,
 //! once to each link that opens, an answer to who asks, and a repetition no faster than ZooKeeper's
-//! own notification timeout (200 ms, doubling to 60 s). A message to a peer is always our newest
+//! own notification timeout (200 ms, doubling to 60 s, and from 200 ms again after news: a server
+//! that had been alone for an hour would miss a minute of the ensemble's life). A message to a peer is always our newest
 //! vote, so what gathers in one step leaves as one message, and nothing is queued for the absent.
+//!
+//! Deviation from ZooKeeper: it answers observers and strangers at once, with a LOOKING vote while
+//! it looks itself, and so may two servers that are strangers to each other, without end. Here they
+//! hear of the leader when there is one, at the moment it is decided. Observers answer nobody.
 //!
 //! Not here: discovery and synchronization with the leader (`zab`), whether a newer ensemble is
 //! adopted and which role to take (`replica`).

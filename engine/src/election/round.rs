@@ -33,6 +33,8 @@ const LEAST: i64 = i64::MIN;
 pub(super) enum Heard {
     /// Counted, or of no use here.
     Nothing,
+    /// A settled server says something else than before, and it is not enough to join.
+    News,
     /// The proposal or the round has changed: everybody has to hear it.
     Changed,
     /// There is a leader already, and this server joins it.
@@ -169,11 +171,11 @@ impl Round {
                 return Heard::Joined(n.vote);
             }
         }
-        self.settled.insert(from, ballot);
+        let before = self.settled.insert(from, ballot);
         if self.decides(views, &ballot, |sid| self.settled.get(&sid).copied()) {
             return Heard::Joined(n.vote);
         }
-        Heard::Nothing
+        if before == Some(ballot) { Heard::Nothing } else { Heard::News }
     }
 
     /// Whether `votes` make the leader of `ballot` one to join: a quorum names it, and it says
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn epoch_beats_zxid_beats_id() {
+    fn r2_epoch_beats_zxid_beats_id() {
         let views = views(3, "");
         let check = |n: Notification<'_>, expected| {
             assert_eq!(round(2, &views, 10, 1).hear(&views, ServerId(1), &n), expected, "{n:?}");
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_higher_round_clears_what_was_heard() {
+    fn r1_a_higher_round_clears_what_was_heard() {
         let views = views(3, "");
         let mut round = round(2, &views, 10, 1);
         round.hear(&views, ServerId(1), &looking(2, 10, 1, 1));
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn wild_epochs_and_rounds_are_refused() {
+    fn r3_wild_epochs_rounds_and_strangers_are_refused() {
         let views = views(3, "");
         let mut round = round(2, &views, 10, 1);
         for n in [
@@ -327,9 +329,11 @@ mod tests {
         let views = views(3, "");
         let mut round = round(3, &views, 99, 9);
         let follows = said(ServerState::Following, 1, 3, 4, 6);
-        assert_eq!(round.hear(&views, ServerId(2), &follows), Heard::Nothing);
+        assert_eq!(round.hear(&views, ServerId(2), &follows), Heard::News);
         let leads = said(ServerState::Leading, 1, 5, 8, 6);
         assert_eq!(round.hear(&views, ServerId(1), &leads), Heard::Joined(leads.vote));
+        round.end(leads.vote);
+        assert_eq!(round.number(), 8);
     }
 
     #[test]
@@ -337,26 +341,27 @@ mod tests {
         let views = views(3, "");
         let mut late = round(3, &views, 0, 0);
         let follows = said(ServerState::Following, 1, 3, 4, 6);
-        assert_eq!(late.hear(&views, ServerId(2), &follows), Heard::Nothing);
-        assert_eq!(late.hear(&views, ServerId(1), &follows), Heard::Nothing);
+        assert_eq!(late.hear(&views, ServerId(2), &follows), Heard::News);
+        assert_eq!(late.hear(&views, ServerId(1), &follows), Heard::News);
+        assert_eq!(late.hear(&views, ServerId(1), &follows), Heard::Nothing, "it is known");
 
         let mut late = round(3, &views, 0, 0);
-        assert_eq!(late.hear(&views, ServerId(2), &follows), Heard::Nothing);
+        assert_eq!(late.hear(&views, ServerId(2), &follows), Heard::News);
         let older = said(ServerState::Leading, 1, 3, 4, 5);
-        assert_eq!(late.hear(&views, ServerId(1), &older), Heard::Nothing, "another epoch");
+        assert_eq!(late.hear(&views, ServerId(1), &older), Heard::News, "another epoch");
     }
 
     #[test]
-    fn a_leader_that_lost_data_does_not_take_its_old_seat() {
+    fn r4_a_leader_that_lost_data_does_not_take_its_old_seat() {
         let views = views(3, "");
         let follows = said(ServerState::Following, 1, 3, 1, 6);
         let mut intact = round(1, &views, 4, 6);
-        assert_eq!(intact.hear(&views, ServerId(2), &follows), Heard::Nothing);
+        assert_eq!(intact.hear(&views, ServerId(2), &follows), Heard::News);
         assert_eq!(intact.hear(&views, ServerId(3), &follows), Heard::Joined(follows.vote));
         for zxid in [2, MAY_NOT_VOTE.0] {
             let mut damaged = round(1, &views, zxid, 6);
             for from in [2, 3] {
-                assert_eq!(damaged.hear(&views, ServerId(from), &follows), Heard::Nothing);
+                assert_eq!(damaged.hear(&views, ServerId(from), &follows), Heard::News);
             }
         }
     }

@@ -41,7 +41,7 @@ pub struct Vote {
 }
 
 /// A vote as it is counted: with the state of the server that cast it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ballot {
     pub(super) vote: Vote,
     pub(super) state: ServerState,

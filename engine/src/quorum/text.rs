@@ -336,10 +336,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_text_is_refused() {
+    fn a_text_that_breaks_an_invariant_is_refused() {
         let check = |text: &str, error| assert_eq!(Ensemble::parse(text), Err(error), "{text}");
         let one = "server.1=h:1:2\n";
         let with = |rest: &str| format!("{one}{rest}");
+        // E1.
         check("", EnsembleError::NoVoters);
         check("server.1=h:1:2:observer", EnsembleError::NoVoters);
         check("server.1", EnsembleError::NoValue { entry: 0 });
@@ -349,6 +350,7 @@ mod tests {
         check(&with("version=xyz"), EnsembleError::BadNumber { entry: 1 });
         check(&with(one), EnsembleError::Twice { entry: 1 });
         check(&with("version=0\nversion=0"), EnsembleError::Twice { entry: 2 });
+        // E2, E3.
         check(&with("group.1=1\nweight.1=-1"), EnsembleError::BadWeight { entry: 2 });
         check(&with("group.1=1:1"), EnsembleError::InTwoGroups { server: ServerId(1) });
         check(&with("group.1=1\ngroup.2=1"), EnsembleError::InTwoGroups { server: ServerId(1) });
