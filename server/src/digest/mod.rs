@@ -65,14 +65,34 @@ impl TreeDigest {
 
 /// What one znode adds.
 pub fn of_znode(path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u32 {
-    if path.starts_with("/zookeeper/") {
-        return 0;
+    Body::of(path, data).with(stat)
+}
+
+/// A znode's digest as far as its path and data go: what stays while only its stat changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Body(Option<u32>);
+
+impl Body {
+    /// Of no znode, or of one that does not count.
+    pub const NOTHING: Self = Self(None);
+
+    pub fn of(path: &str, data: Option<&[u8]>) -> Self {
+        if path.starts_with("/zookeeper/") {
+            return Self(None);
+        }
+        let mut hasher = Hasher::new();
+        hasher.update(if path == "/" { b"" } else { path.as_bytes() });
+        hasher.update(data.unwrap_or(&[]));
+        Self(Some(hasher.finalize()))
     }
-    let mut hasher = Hasher::new();
-    hasher.update(if path == "/" { b"" } else { path.as_bytes() });
-    hasher.update(data.unwrap_or(&[]));
-    hasher.update(&stat_bytes(stat));
-    hasher.finalize()
+
+    /// The whole digest, with this stat.
+    pub fn with(self, stat: &StatPersisted) -> u32 {
+        let Self(Some(so_far)) = self else { return 0 };
+        let mut hasher = Hasher::new_with_initial(so_far);
+        hasher.update(&stat_bytes(stat));
+        hasher.finalize()
+    }
 }
 
 /// The stat in the digest's order, which is not the snapshot's.

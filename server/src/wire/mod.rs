@@ -9,6 +9,7 @@
 //!
 //! Not here: framing and handshake order (`frontend`), what a request may do (`prep`, `apply`).
 
+pub mod bodies;
 mod connect;
 mod error;
 mod lists;

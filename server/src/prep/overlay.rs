@@ -1,0 +1,282 @@
+//! Outstanding changes: what has been prepared and not yet applied.
+//!
+//! Records stand in the order of their zxids and go in that order. An index leads from a path to
+//! its newest record; a record remembers which one it hid, for the case that its multi fails.
+//!
+//! Invariants:
+//! - O1. The index holds, for each path with a record, the newest.
+//! - O2. Records leave in the order they came, or, of a request that failed, in reverse.
+//!
+//! Not here: what the records mean (`prep`).
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+use ringkeeper_engine::jute::Reader;
+use ringkeeper_engine::zxid::Zxid;
+
+use super::{Seen, SeenBody};
+use crate::acl::AclTable;
+use crate::digest::Body;
+use crate::session::IdMap;
+use crate::tree::{AclId, Owner, OwnerRules, StatPersisted, content_hash};
+use crate::wire::{Acls, SessionId};
+
+/// Path buffers kept for the next records.
+const SPARE_PATHS: usize = 1024;
+
+/// Where a znode's access list is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ListRef {
+    /// In the tree's table. It stays there, because the znode has it until a newer record says
+    /// otherwise.
+    Stored(AclId),
+    /// In the overlay's own table.
+    New(AclId),
+}
+
+/// A znode as a change will leave it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    pub(super) stat: StatPersisted,
+    pub(super) child_count: u32,
+    pub(super) data_length: usize,
+    /// `None`: the znode is gone.
+    pub(super) list: Option<ListRef>,
+    pub(super) body: Body,
+    pub(super) digest: u32,
+}
+
+impl Record {
+    /// The znode as it was, to be changed.
+    pub(super) fn after(seen: &Seen) -> Self {
+        Self {
+            stat: seen.stat,
+            child_count: seen.child_count,
+            data_length: seen.data_length,
+            list: Some(seen.list),
+            ..Self::gone()
+        }
+    }
+
+    pub(super) fn made(stat: StatPersisted, list: ListRef) -> Self {
+        Self { stat, list: Some(list), ..Self::gone() }
+    }
+
+    pub(super) fn gone() -> Self {
+        Self {
+            stat: StatPersisted::default(),
+            child_count: 0,
+            data_length: 0,
+            list: None,
+            body: Body::NOTHING,
+            digest: 0,
+        }
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.list.is_some()
+    }
+
+    pub(super) fn seen(&self) -> Option<Seen> {
+        Some(Seen {
+            stat: self.stat,
+            child_count: self.child_count,
+            data_length: self.data_length,
+            list: self.list?,
+            digest: self.digest,
+            body: SeenBody::Known(self.body),
+        })
+    }
+}
+
+/// A record with its place.
+#[derive(Debug)]
+struct Outstanding {
+    zxid: Zxid,
+    path: String,
+    hash: u64,
+    /// The number of the record this one hid.
+    hidden: Option<u64>,
+    /// Whose ephemeral it is.
+    session: Option<SessionId>,
+    record: Record,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Overlay {
+    records: VecDeque<Outstanding>,
+    /// The number of the oldest record; they are numbered one after another.
+    first: u64,
+    index: HashTable<u64>,
+    /// The numbers of records of living ephemerals, by session, oldest first.
+    ephemerals: IdMap<SessionId, VecDeque<u64>>,
+    lists: Lists,
+    spare: Vec<String>,
+}
+
+/// Access lists that the tree may not know yet.
+struct Lists {
+    table: AclTable,
+    /// The last one made is kept although no record uses it: the next create is likely to have
+    /// the same.
+    held: Option<AclId>,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self { table: AclTable::bare(), held: None }
+    }
+}
+
+/// How far the overlay had come.
+#[derive(Clone, Copy)]
+pub(super) struct Mark(usize);
+
+impl Overlay {
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(super) fn lists(&self) -> &AclTable {
+        &self.lists.table
+    }
+
+    /// The newest record of a path.
+    pub(super) fn find(&self, path: &str) -> Option<&Record> {
+        if self.records.is_empty() {
+            return None;
+        }
+        let path = one_name(path);
+        let is_it = |&number: &u64| self.at(number).path == path;
+        let number = *self.index.find(content_hash(path.as_bytes()), is_it)?;
+        Some(&self.at(number).record)
+    }
+
+    /// The list whose encoding is given, count first. It stays at least until the next one.
+    pub(super) fn intern(&mut self, encoded: &[u8]) -> ListRef {
+        let acls = Acls::decode(&mut Reader::new(encoded)).expect("`fixup` encoded it just now");
+        let id = self.lists.table.intern(&acls);
+        if let Some(old) = self.lists.held.replace(id) {
+            self.lists.table.release(old);
+        }
+        ListRef::New(id)
+    }
+
+    /// Adds a change.
+    pub(super) fn push(&mut self, path: &str, zxid: Zxid, rules: OwnerRules, record: Record) {
+        let path = one_name(path);
+        let hash = content_hash(path.as_bytes());
+        let number = self.first + self.records.len() as u64;
+        if let Some(ListRef::New(id)) = record.list {
+            self.lists.table.keep(id);
+        }
+        let session = match rules.classify(record.stat.owner) {
+            Owner::Ephemeral(session) if record.is_alive() => Some(SessionId(session)),
+            _ => None,
+        };
+        if let Some(session) = session {
+            self.ephemerals.entry(session).or_default().push_back(number);
+        }
+        let (records, first) = (&self.records, self.first);
+        let at = |number: u64| &records[(number - first) as usize];
+        let hidden = match self.index.find_mut(hash, |&other| at(other).path == path) {
+            Some(newest) => Some(std::mem::replace(newest, number)),
+            None => {
+                self.index.insert_unique(hash, number, |&other| at(other).hash);
+                None
+            }
+        };
+        let mut own = self.spare.pop().unwrap_or_default();
+        own.push_str(path);
+        let outstanding = Outstanding { zxid, path: own, hash, hidden, session, record };
+        self.records.push_back(outstanding);
+    }
+
+    pub(super) fn retire(&mut self, zxid: Zxid) {
+        while self.records.front().is_some_and(|oldest| oldest.zxid <= zxid) {
+            let Some(oldest) = self.records.pop_front() else { return };
+            let number = self.first;
+            self.first += 1;
+            if let Ok(entry) = self.index.find_entry(oldest.hash, |&newest| newest == number) {
+                entry.remove();
+            }
+            if let Some(session) = oldest.session
+                && let Some(numbers) = self.ephemerals.get_mut(&session)
+            {
+                numbers.pop_front();
+                if numbers.is_empty() {
+                    self.ephemerals.remove(&session);
+                }
+            }
+            self.dispose(oldest);
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.records.len())
+    }
+
+    /// Takes back everything since `mark` (O2).
+    pub(super) fn roll_back(&mut self, mark: Mark) {
+        while self.records.len() > mark.0 {
+            let Some(newest) = self.records.pop_back() else { return };
+            let number = self.first + self.records.len() as u64;
+            let entry = self.index.find_entry(newest.hash, |&other| other == number);
+            let entry = entry.expect("O1: nothing newer is left, so this is its path's newest");
+            match newest.hidden {
+                Some(hidden) => *entry.into_mut() = hidden,
+                None => drop(entry.remove()),
+            }
+            if let Some(session) = newest.session
+                && let Some(numbers) = self.ephemerals.get_mut(&session)
+            {
+                numbers.pop_back();
+                if numbers.is_empty() {
+                    self.ephemerals.remove(&session);
+                }
+            }
+            self.dispose(newest);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.roll_back(Mark(0));
+    }
+
+    /// The paths that will be a session's ephemerals and are not in the tree yet, oldest first.
+    /// Those of which the tree has an older form are among them.
+    pub(super) fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> {
+        let numbers = self.ephemerals.get(&session).into_iter().flatten();
+        numbers.filter_map(|&number| {
+            let outstanding = self.at(number);
+            let newest = self.index.find(outstanding.hash, |&newest| newest == number);
+            newest.map(|_| outstanding.path.as_str())
+        })
+    }
+
+    fn at(&self, number: u64) -> &Outstanding {
+        &self.records[(number - self.first) as usize]
+    }
+
+    fn dispose(&mut self, outstanding: Outstanding) {
+        if let Some(ListRef::New(id)) = outstanding.record.list {
+            self.lists.table.release(id);
+        }
+        let mut path = outstanding.path;
+        if self.spare.len() < SPARE_PATHS && path.capacity() <= 4096 {
+            path.clear();
+            self.spare.push(path);
+        }
+    }
+}
+
+/// The root is "" and "/"; here it is "".
+fn one_name(path: &str) -> &str {
+    if path == "/" { "" } else { path }
+}
