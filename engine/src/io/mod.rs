@@ -36,11 +36,13 @@ pub mod files;
 
 mod driver;
 mod outbox;
+mod poll;
 mod ring;
 mod slots;
 mod socket;
 mod turn;
 mod waker;
+mod worker;
 mod world;
 
 #[cfg(test)]
@@ -318,6 +320,6 @@ pub fn start(
 ) -> Result<Box<dyn Reactor>, ReactorError> {
     Ok(match backend {
         Backend::Uring => Box::new(turn::Turning::<ring::Ring>::start(options, directory)?),
-        Backend::Poll => return Err(ReactorError { verb: "epoll", errno: Errno(libc::ENOSYS) }),
+        Backend::Poll => Box::new(turn::Turning::<poll::Poll>::start(options, directory)?),
     })
 }

@@ -172,7 +172,7 @@ pub(super) fn is_blocks(file: FileName) -> bool {
 }
 
 /// A call that a signal interrupted has done nothing.
-pub(super) fn again<T>(mut call: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(in crate::io) fn again<T>(mut call: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
     loop {
         match call() {
             Err(Failure::INTR) => {}

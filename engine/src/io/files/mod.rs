@@ -11,3 +11,4 @@ pub use directory::{Directory, DirectoryError};
 pub use disk::FileDisk;
 
 pub(super) use chores::Chores;
+pub(super) use directory::again;

@@ -20,6 +20,9 @@ macro_rules! on_both_backends {
         mod uring {
             $(#[test] fn $name() { super::$name(crate::io::Backend::Uring) })*
         }
+        mod poll {
+            $(#[test] fn $name() { super::$name(crate::io::Backend::Poll) })*
+        }
     };
 }
 use on_both_backends;
