@@ -237,6 +237,7 @@ fn can_direct(log: &OwnedFd) -> Result<bool, Failure> {
 mod tests {
     use super::*;
     use crate::io::tests::Folder;
+    use crate::zxid::Zxid;
 
     #[test]
     fn two_servers_cannot_share_a_folder() {
@@ -265,12 +266,24 @@ mod tests {
     }
 
     #[test]
-    fn a_filesystem_without_o_direct_is_written_buffered_and_says_so() {
-        // Since 6.6 the kernel's memory filesystem takes O_DIRECT; /proc, which takes nothing, and
-        // this one's answer show both outcomes where they exist.
+    fn what_goes_by_blocks_goes_past_the_cache_or_the_log_line_says_so() {
         let folder = Folder::new();
         let directory = Directory::open(folder.path()).unwrap();
-        let says_direct = directory.describe() == "O_DIRECT";
-        assert_eq!(directory.is_direct(), says_direct);
+        let is_direct = directory.describe() == "O_DIRECT";
+        let blocks = [FileName::Superblock, FileName::Segment(1), FileName::Spare(1)];
+        let streams = [FileName::Snapshot(Zxid(1)), FileName::SnapshotAside(Zxid(1))];
+        for file in blocks.into_iter().chain(streams) {
+            let opened = directory.open_with(file, OFlags::RDWR | OFlags::CREATE).unwrap();
+            let flags = rustix::fs::fcntl_getfl(&opened).unwrap();
+            let expected = is_direct && blocks.contains(&file);
+            assert_eq!(flags.contains(OFlags::DIRECT), expected, "FI2: {file}");
+        }
+    }
+
+    #[test]
+    fn a_filesystem_that_refuses_o_direct_is_found_out() {
+        // A directory of /proc refuses it, as it refuses everything: that is not the answer no.
+        let proc = open_folder(rustix::fs::CWD, Path::new("/proc/self")).unwrap();
+        assert!(can_direct(&proc).is_err());
     }
 }

@@ -1,4 +1,3 @@
-#![expect(unsafe_code, reason = "AI-5: works on descriptors that `world` owns")]
 //! The epoll backend, for where io_uring is not allowed.
 //!
 //! Readiness becomes completion here: what can be done at once is done at once, what cannot waits
@@ -9,6 +8,8 @@
 //! keeps it open for that long.
 //!
 //! Not here: the log's writes (`disk`).
+
+#![expect(unsafe_code, reason = "AI-5: works on descriptors that `world` owns")]
 
 mod disk;
 mod watched;

@@ -1,5 +1,6 @@
-#![expect(unsafe_code, reason = "AI-5: works on descriptors that `world` owns")]
 //! What epoll watches, for whom, and for what.
+
+#![expect(unsafe_code, reason = "AI-5: works on descriptors that `world` owns")]
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 

@@ -1,4 +1,3 @@
-#![expect(unsafe_code, reason = "AI-5: memory shared with the kernel")]
 //! The provided-buffer ring: the memory that receptions arrive in.
 //!
 //! ```text
@@ -11,6 +10,8 @@
 //!
 //! Invariant: a buffer is either in the ring (the kernel's) or lent (ours), never both. `lent`
 //! counts, and `bytes` is only reached with a `Lent` that a completion made.
+
+#![expect(unsafe_code, reason = "AI-5: memory shared with the kernel")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;

@@ -1,5 +1,6 @@
-#![expect(unsafe_code, reason = "AI-5: completions hand over descriptors")]
 //! What the ring's completions mean.
+
+#![expect(unsafe_code, reason = "AI-5: completions hand over descriptors")]
 
 use std::os::fd::{FromRawFd, OwnedFd};
 

@@ -1,4 +1,3 @@
-#![expect(unsafe_code, reason = "AI-5: operations name memory for the kernel to work on")]
 //! The io_uring backend.
 //!
 //! Every operation carries a name, `kind:8 | slot:24 | generation:32`, from which its completion
@@ -16,6 +15,8 @@
 //! an address that has since become another page would be written in its stead.
 //!
 //! Not here: flags and features (`setup`), receive buffers (`buffers`).
+
+#![expect(unsafe_code, reason = "AI-5: operations name memory for the kernel to work on")]
 
 mod buffers;
 mod completions;

@@ -1,4 +1,3 @@
-#![expect(unsafe_code, reason = "AI-5: registers memory with the kernel")]
 //! Making a ring: with every flag that helps and that this kernel knows.
 //!
 //! Flags, and what each is for:
@@ -11,6 +10,8 @@
 //! What cannot be done without: waiting with a timeout in the enter itself (5.11), completions that
 //! are never dropped (5.5), buffer rings (5.19), multishot receive (6.0, told by SEND_ZC, which
 //! came with it).
+
+#![expect(unsafe_code, reason = "AI-5: registers memory with the kernel")]
 
 use io_uring::{Builder, IoUring, Probe, opcode};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bench, Event, Folder, on_both_backends};
+use super::{Bench, Folder, on_both_backends};
 use crate::io::files::{Directory, FileDisk};
 use crate::io::{Backend, ReactorOptions, entropy};
 use crate::limits::BLOCK;
@@ -28,16 +28,9 @@ fn open(backend: Backend, folder: &Folder) -> (Bench, FileDisk) {
     (Bench::with(backend, &ReactorOptions::default(), Some(directory)), disk)
 }
 
-fn disk_done(bench: &mut Bench) -> DiskDone {
-    bench.until(|event| match event {
-        Event::Disk(done) => Some(done),
-        _ => None,
-    })
-}
-
 fn prepare(bench: &mut Bench, segment: u64, recycle: Option<u64>) -> Result<(), i32> {
     bench.io().disk(DiskOp::Prepare { segment, bytes: SEGMENT, recycle });
-    match disk_done(bench) {
+    match bench.disk_done() {
         DiskDone::Prepared { segment: done, result } => {
             assert_eq!(done, segment);
             result
@@ -80,14 +73,14 @@ fn a_recycled_segment_begins_with_zeros_under_its_new_name(backend: Backend) {
     let (mut bench, mut disk) = open(backend, &folder);
     prepare(&mut bench, 1, None).unwrap();
     bench.io().disk(write(1, 1, 0, blocks(1, 4), true));
-    disk_done(&mut bench);
+    bench.disk_done();
     prepare(&mut bench, 2, Some(1)).unwrap();
     assert_eq!(disk.list().unwrap(), [(FileName::Segment(2), SEGMENT)]);
     let bytes = read(&mut disk, 2, 0, 2 * BLOCK);
     assert_eq!((bytes[0], bytes[BLOCK - 1], bytes[BLOCK]), (0, 0, 2));
     // The old number means nothing now, though its file was open.
     bench.io().disk(write(2, 1, 0, blocks(9, 1), true));
-    assert!(matches!(disk_done(&mut bench), DiskDone::Written { result: Err(libc::ENOENT), .. }));
+    assert!(matches!(bench.disk_done(), DiskDone::Written { result: Err(libc::ENOENT), .. }));
 }
 
 fn a_removed_segment_is_gone(backend: Backend) {
@@ -95,7 +88,7 @@ fn a_removed_segment_is_gone(backend: Backend) {
     let (mut bench, mut disk) = open(backend, &folder);
     prepare(&mut bench, 1, None).unwrap();
     bench.io().disk(DiskOp::Remove { segment: 1 });
-    let done = disk_done(&mut bench);
+    let done = bench.disk_done();
     assert!(matches!(done, DiskDone::Removed { segment: 1, result: Ok(()) }), "{done:?}");
     assert_eq!(disk.list().unwrap(), []);
 }
@@ -117,7 +110,7 @@ fn many_writes_in_flight_all_arrive_where_they_belong(backend: Backend) {
     }
     let mut seen = vec![false; WRITES as usize];
     for _ in 0..WRITES {
-        match disk_done(&mut bench) {
+        match bench.disk_done() {
             DiskDone::Written { op, slab, result: Ok(()) } => {
                 let (_, _, first, count) = places[op.0 as usize];
                 assert_eq!((slab[0], slab.len()), (first, count * BLOCK), "its own slab is back");
@@ -128,7 +121,7 @@ fn many_writes_in_flight_all_arrive_where_they_belong(backend: Backend) {
     }
     for segment in [1, 2] {
         bench.io().disk(DiskOp::Flush { op: OpId(WRITES), segment });
-        let done = disk_done(&mut bench);
+        let done = bench.disk_done();
         assert!(matches!(done, DiskDone::Flushed { op: OpId(WRITES), result: Ok(()) }), "{done:?}");
     }
     for (segment, offset, first, count) in places {
@@ -141,11 +134,11 @@ fn a_segment_made_anew_under_the_same_number_is_written_anew(backend: Backend) {
     let (mut bench, mut disk) = open(backend, &folder);
     prepare(&mut bench, 1, None).unwrap();
     bench.io().disk(write(1, 1, 0, blocks(1, 1), false));
-    disk_done(&mut bench);
+    bench.disk_done();
     disk.remove(FileName::Segment(1)).unwrap();
     prepare(&mut bench, 1, None).unwrap();
     bench.io().disk(write(2, 1, 0, blocks(2, 1), false));
-    disk_done(&mut bench);
+    bench.disk_done();
     assert_eq!(read(&mut disk, 1, 0, 1), [2]);
 }
 
@@ -153,10 +146,10 @@ fn an_operation_on_a_missing_segment_fails(backend: Backend) {
     let folder = Folder::new();
     let (mut bench, _) = open(backend, &folder);
     bench.io().disk(write(1, 5, 0, blocks(1, 1), true));
-    let done = disk_done(&mut bench);
+    let done = bench.disk_done();
     assert!(matches!(done, DiskDone::Written { op: OpId(1), result: Err(libc::ENOENT), .. }));
     bench.io().disk(DiskOp::Flush { op: OpId(2), segment: 5 });
-    let done = disk_done(&mut bench);
+    let done = bench.disk_done();
     assert!(matches!(done, DiskDone::Flushed { op: OpId(2), result: Err(libc::ENOENT) }));
 }
 
@@ -165,7 +158,7 @@ fn a_chore_that_fails_says_why(backend: Backend) {
     let (mut bench, _) = open(backend, &folder);
     assert_eq!(prepare(&mut bench, 2, Some(1)), Err(libc::ENOENT));
     bench.io().disk(DiskOp::Remove { segment: 1 });
-    let done = disk_done(&mut bench);
+    let done = bench.disk_done();
     assert!(
         matches!(done, DiskDone::Removed { segment: 1, result: Err(libc::ENOENT) }),
         "{done:?}"
@@ -202,10 +195,10 @@ fn on_a_full_disk(backend: Backend) {
     rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
     // The third block fits, the fourth does not: a short write is no write.
     bench.io().disk(write(1, 1, 2 * BLOCK as u64, blocks(1, 2), true));
-    let done = disk_done(&mut bench);
+    let done = bench.disk_done();
     assert!(matches!(done, DiskDone::Written { result: Err(libc::EIO), .. }), "{done:?}");
     bench.io().disk(write(2, 1, 3 * BLOCK as u64, blocks(1, 1), true));
-    let done = disk_done(&mut bench);
+    let done = bench.disk_done();
     assert!(matches!(done, DiskDone::Written { result: Err(libc::EFBIG), .. }), "{done:?}");
     assert_eq!(prepare(&mut bench, 2, None), Err(libc::EFBIG));
 }
@@ -219,7 +212,7 @@ fn slabs_under_way_survive_the_end_of_the_reactor(backend: Backend) {
     }
     bench.after(1);
     drop(bench);
-    // Whatever reached the disk is what was given, not what the memory was used for afterwards.
+    // IO3, R1: whatever reached the disk is what was given, not what the memory was used for afterwards.
     let _noise: Vec<_> = (0..16).map(|_| vec![entropy::random_u64() as u8; 65 * BLOCK]).collect();
     let good = blocks(200, 64);
     for i in 0..16 {

@@ -1,6 +1,7 @@
 //! Both backends, one test body each: what is promised of the one is promised of the other. Where
 //! io_uring is not allowed its variants fail; they do not pass unseen.
 
+mod allocations;
 mod disk;
 mod sockets;
 
@@ -156,6 +157,13 @@ impl Bench {
             (all.len() >= count).then_some(())
         });
         all
+    }
+
+    pub(super) fn disk_done(&mut self) -> DiskDone {
+        self.until(|event| match event {
+            Event::Disk(done) => Some(done),
+            _ => None,
+        })
     }
 
     pub(super) fn closed(&mut self, conn: ConnId) -> CloseReason {

@@ -32,9 +32,9 @@ on_both_backends! {
 
 /// Sends back what it receives.
 #[derive(Default)]
-struct Echo {
+pub(super) struct Echo {
     accepted: usize,
-    closed: Vec<(ConnId, CloseReason)>,
+    pub(super) closed: Vec<(ConnId, CloseReason)>,
 }
 
 impl Handler for Echo {
@@ -49,13 +49,15 @@ impl Handler for Echo {
 }
 
 /// Bytes that are wrong anywhere but in their place.
-fn pattern(seed: usize, count: usize) -> Vec<u8> {
+pub(super) fn pattern(seed: usize, count: usize) -> Vec<u8> {
     (0..count).map(|i| ((i * 31 + seed * 7) ^ (i >> 8)) as u8).collect()
 }
 
 /// What the other side does, in its own time.
 #[expect(clippy::disallowed_methods, reason = "the other side of a test may have a thread")]
-fn other_side<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+pub(super) fn other_side<T: Send + 'static>(
+    act: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
     std::thread::spawn(act)
 }
 
@@ -429,6 +431,7 @@ fn a_reactor_dropped_with_everything_under_way_lets_go(backend: Backend) {
     bench.after(2);
     bench.io().connect("192.0.2.1:1".parse().unwrap(), 0, Duration::from_secs(60));
     bench.after(1);
+    // IO3, R2: the send's buffer is freed only after the kernel has said that it is done with it.
     drop(bench);
     let mut all = Vec::new();
     let _ = stream.read_to_end(&mut all);
