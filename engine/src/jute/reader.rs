@@ -19,6 +19,8 @@ pub enum WireError {
     UnknownCode { field: &'static str, code: i32 },
     /// A null where the protocol has none.
     Null { field: &'static str },
+    /// Readable, but at odds with what came before it.
+    Contradiction { field: &'static str },
 }
 
 impl fmt::Display for WireError {
@@ -32,6 +34,7 @@ impl fmt::Display for WireError {
             }
             Self::UnknownCode { field, code } => write!(f, "`{field}` has no code {code}"),
             Self::Null { field } => write!(f, "`{field}` is null, which it may not be"),
+            Self::Contradiction { field } => write!(f, "`{field}` contradicts what came before"),
         }
     }
 }

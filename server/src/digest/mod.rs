@@ -115,7 +115,7 @@ fn stat_bytes(stat: &StatPersisted) -> [u8; StatPersisted::LENGTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::workload::{Op, Outcome, RULES, Random, apply, op};
+    use crate::tree::tests::workload::{Op, Outcome, RULES, Random, apply, op};
     use crate::tree::{OwnerRules, split};
 
     #[test]

@@ -138,7 +138,7 @@ mod tests {
     use ringkeeper_engine::jute::Reader;
 
     use super::super::StatPersisted;
-    use super::super::workload::{Kept, RULES, Random, apply, dump, op};
+    use super::super::tests::workload::{Kept, RULES, Random, apply, dump, op};
     use super::*;
 
     /// Reads a checkpoint back; fails on an orphan (C1) or a znode written twice (C2).

@@ -18,12 +18,10 @@ mod change;
 mod checkpoint;
 mod index;
 mod kin;
-#[cfg(test)]
-mod model;
 mod owner;
 mod read;
 #[cfg(test)]
-pub(crate) mod workload;
+pub(crate) mod tests;
 mod znode;
 
 pub use change::{CreateError, Created, DeleteError, NewZnode, Orphan, Removed, RestoreError};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ringkeeper_engine::zxid::Zxid;
 
-use super::{
+use crate::tree::{
     AclId, CONTAINER, CreateError, Created, DeleteError, NewZnode, OwnerRules, Removed,
     StatPersisted, Tree, ZnodeId, ttl_owner,
 };

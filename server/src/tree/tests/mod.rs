@@ -1,9 +1,11 @@
 //! The tree against a map of strings that does the same in the plainest way.
 
+pub(crate) mod workload;
+
 use std::collections::BTreeMap;
 
-use super::workload::{Kept, Op, Outcome, RULES, Random, apply, dump, op, path};
 use super::{CreateError, DeleteError, Owner, StatPersisted, Tree, ZnodeId, split};
+use workload::{Kept, Op, Outcome, RULES, Random, apply, dump, op, path};
 
 type Model = BTreeMap<String, Kept>;
 
