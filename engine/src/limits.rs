@@ -59,6 +59,19 @@ pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
 /// What waits to be sent to one peer before that peer is dropped to resync, in bytes.
 pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
 
+/// What is handed out for one learner and has not left: no more is read for it until it has.
+pub const FEED_BYTES: usize = 4 << 20;
+
+/// One piece of history for a learner.
+pub const FEED_CHUNK_BYTES: usize = 256 << 10;
+
+/// Emptied send buffers kept for reuse.
+pub const SEND_BUFFERS_KEPT: usize = 32;
+
+/// Links of peers that wait for us to be elected, and what each may have sent by then.
+pub const LOBBY_LINKS_MAX: usize = 64;
+pub const LOBBY_BYTES_MAX: usize = 4096;
+
 /// Auth ids one REQUEST may carry.
 pub const AUTH_IDS_MAX: usize = 64;
 

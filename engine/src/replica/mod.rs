@@ -1,14 +1,39 @@
 //! One server's share in the ensemble: log, election and ZAB as one state machine.
 //!
-//! Not here: sockets, files, clocks (`io`, the server's `runtime`).
+//! The world calls `step` for everything that happens and `end_turn` once a turn of its loop; both
+//! append effects, to be carried out in order (the contract is in `zab::effect`). In between, the
+//! server asks for proposals and says what it has applied. Same calls, same effects (AI-3).
+//!
+//! A role ends at a barrier: its links close, and the next election begins when everything that it
+//! appended is durable. So a server reports what is on its disk (law 3), and no completion of an
+//! old role meets a new one (law 7, AI-7).
+//!
+//! Here: what goes in and out. `road`: roles, their beginning and end. `lobby`: early peers.
+//! Not here: what a role does (`zab`), votes (`election`), files (`log`), sockets and clocks (`io`).
 
-use crate::ids::{LinkId, ServerId};
-use crate::log::DiskDone;
+mod lobby;
+mod road;
+mod status;
+
+use std::collections::BTreeMap;
+
+use crate::election::{Election, ElectionEffect, ElectionOptions};
+use crate::ids::{LinkId, LinkIds, ServerId};
+use crate::limits::IN_FLIGHT_BYTES_MAX;
+use crate::log::{Disk, DiskDone, DiskOp, Log};
+use crate::quorum::Ensemble;
+use crate::time::Millis;
+use crate::zab::ground::{Buffers, Constants, Fault};
+use crate::zab::leader::check_size;
+use crate::zxid::Zxid;
+use lobby::Lobby;
+use road::Role;
 
 pub use crate::zab::{
     Effect, FatalReason, Forwarded, Intake, IntakeError, LearnerId, Leave, PeerError, Port,
     Proposals, Requests, SnapshotFormat, Timing,
 };
+pub use status::{LearnerStatus, State, Status};
 
 /// What the world reports to a replica.
 #[derive(Debug)]
@@ -26,4 +51,254 @@ pub enum Event<'a> {
     Closed { link: LinkId },
     /// A `DiskOp` ended.
     Disk(DiskDone),
+}
+
+/// What a replica is made for.
+pub struct ReplicaOptions {
+    pub me: ServerId,
+    /// Unused where `standalone`.
+    pub ensemble: Ensemble,
+    pub timing: Timing,
+    /// No peers: lead at once.
+    pub standalone: bool,
+    /// Whether a server that holds nothing may vote (`initialize` was there, or
+    /// `zookeeper.db.autocreate`). One that lost its disk must not help to elect an empty leader.
+    pub may_vote_empty: bool,
+    pub snapshots: Box<dyn SnapshotFormat>,
+}
+
+/// One server's share.
+pub struct Replica {
+    constants: Constants,
+    standalone: bool,
+    may_vote_empty: bool,
+    log: Log,
+    proposals: Proposals,
+    applied: Zxid,
+    role: Role,
+    election: Election,
+    election_effects: Vec<ElectionEffect>,
+    /// Which port each open link belongs to.
+    ports: BTreeMap<LinkId, Port>,
+    links: LinkIds,
+    lobby: Lobby,
+    buffers: Buffers,
+    disk_ops: Vec<DiskOp>,
+    /// A leader told us to truncate to where we were not: only a snapshot helps.
+    needs_snapshot: bool,
+    /// The role serves clients, and the election knows.
+    settled: bool,
+}
+
+impl Replica {
+    /// A replica on a log that was just opened. `start` sets it going.
+    pub fn new(options: ReplicaOptions, log: Log) -> Self {
+        let (election_links, links) = LinkIds::new().split();
+        let ensemble = options.ensemble.clone();
+        let election = Election::new(ElectionOptions::new(options.me, ensemble, election_links));
+        let appended = log.appended();
+        Self {
+            constants: Constants {
+                me: options.me,
+                ensemble: options.ensemble,
+                timing: options.timing,
+                snapshots: options.snapshots,
+            },
+            standalone: options.standalone,
+            may_vote_empty: options.may_vote_empty,
+            proposals: Proposals::new(appended),
+            log,
+            applied: appended,
+            role: Role::Ended,
+            election,
+            election_effects: Vec::new(),
+            ports: BTreeMap::new(),
+            links,
+            lobby: Lobby::default(),
+            buffers: Buffers::default(),
+            disk_ops: Vec::new(),
+            needs_snapshot: false,
+            settled: false,
+        }
+    }
+
+    /// The first call: `Effect::Reload`, then an election, or the lead where there are no peers.
+    pub fn start(&mut self, now: Millis, disk: &mut dyn Disk, out: &mut Vec<Effect>) {
+        let (snapshot, upto) = (self.log.superblock().snapshot, self.log.appended());
+        out.push(Effect::Reload { snapshot, upto });
+        let result = self.begin_life(now, disk, out);
+        self.conclude(result, now, disk, out);
+    }
+
+    /// One thing that happened.
+    pub fn step(
+        &mut self,
+        now: Millis,
+        event: Event<'_>,
+        disk: &mut dyn Disk,
+        out: &mut Vec<Effect>,
+    ) {
+        if matches!(self.role, Role::Ended) {
+            return;
+        }
+        let result = match event {
+            Event::Tick => self.on_tick(now, disk, out),
+            Event::LinkUp { link, port, dialed } => {
+                self.on_link_up(now, (link, port, dialed), disk, out);
+                Ok(())
+            }
+            Event::Received { link, bytes } => self.on_received(now, link, bytes, disk, out),
+            Event::Unsent { link, bytes } => {
+                self.on_unsent(now, link, bytes, disk, out);
+                Ok(())
+            }
+            Event::Closed { link } => self.on_closed(now, link, disk, out),
+            Event::Disk(done) => self.on_disk(now, done, disk, out),
+        };
+        self.conclude(result, now, disk, out);
+    }
+
+    /// The end of a turn: what gathered leaves. Packets first, then the log's own writes, so that
+    /// the others' disks and ours work at the same time.
+    pub fn end_turn(&mut self, now: Millis, disk: &mut dyn Disk, out: &mut Vec<Effect>) {
+        if matches!(self.role, Role::Ended) {
+            return;
+        }
+        let (role, mut ground) = self.stand(now, disk, out);
+        let result: Result<(), Fault> = match role {
+            Role::Leader(leader) => leader.end_turn(&mut ground),
+            Role::Learner(learner) => learner.end_turn(&mut ground),
+            Role::Standalone(standalone) => {
+                standalone.end_turn(&mut ground);
+                Ok(())
+            }
+            Role::Looking | Role::Leaving | Role::Ended => Ok(()),
+        };
+        self.conclude(result, now, disk, out);
+        self.log.drain(&mut self.disk_ops);
+        out.extend(self.disk_ops.drain(..).map(Effect::Disk));
+        self.trim();
+    }
+
+    /// When `Event::Tick` must come at the latest.
+    pub fn deadline(&self) -> Option<Millis> {
+        let tick_ms = self.constants.timing.tick_ms;
+        let role = match &self.role {
+            Role::Leader(leader) => Some(leader.deadline()),
+            Role::Learner(learner) => Some(learner.deadline(tick_ms)),
+            Role::Standalone(_) | Role::Ended => return None,
+            Role::Looking | Role::Leaving => None,
+        };
+        [role, self.election.deadline(), self.lobby.deadline()].into_iter().flatten().min()
+    }
+
+    /// The zxid that the next proposal will have. `None` where this server does not lead, or where
+    /// the epoch's counters are used up, in which case it steps down at the end of the turn.
+    pub fn next_zxid(&mut self) -> Option<Zxid> {
+        match &mut self.role {
+            Role::Leader(leader) => leader.next_zxid(&self.proposals),
+            Role::Standalone(standalone) => Some(standalone.next_zxid(&self.proposals)),
+            _ => None,
+        }
+    }
+
+    /// Whether more may be proposed now: disk and quorum keep up. Otherwise requests wait.
+    pub fn has_room(&self) -> bool {
+        self.log.has_room()
+            && self.proposals.bytes_after(self.decided().max(self.proposals.base()))
+                < IN_FLIGHT_BYTES_MAX
+    }
+
+    /// Proposes the payload (`TxnHeader|txn|digest`) that `fill` writes for the zxid it is given.
+    /// `None`, and `fill` is not called, where `next_zxid` is `None`.
+    pub fn propose(&mut self, fill: impl FnOnce(Zxid, &mut Vec<u8>)) -> Option<Zxid> {
+        let zxid = self.next_zxid()?;
+        let packet = self.proposals.propose(zxid, |out| fill(zxid, out));
+        check_size(packet);
+        self.log.append(zxid, packet);
+        Some(zxid)
+    }
+
+    /// What `Effect::Committed` speaks of.
+    pub fn proposals(&self) -> &Proposals {
+        &self.proposals
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The tree has everything up to here; older proposals may be forgotten.
+    pub fn applied(&mut self, upto: Zxid) {
+        assert!(upto <= self.proposals.last(), "law 6: {upto:?} was never proposed here");
+        self.applied = upto;
+    }
+
+    /// A snapshot of the applied state at `zxid` is whole, durable and verified; what the log holds
+    /// up to `purge_upto` is not needed any more.
+    pub fn on_snapshot(
+        &mut self,
+        zxid: Zxid,
+        purge_upto: Zxid,
+        disk: &mut dyn Disk,
+        out: &mut Vec<Effect>,
+    ) {
+        if matches!(self.role, Role::Ended) || zxid < self.log.history().base() {
+            return;
+        }
+        match self.log.store_snapshot(disk, zxid) {
+            Ok(()) => {
+                self.log.purge(purge_upto.min(zxid), &mut self.disk_ops);
+                out.extend(self.disk_ops.drain(..).map(Effect::Disk));
+            }
+            Err(failure) => self.end(failure.into(), out),
+        }
+    }
+
+    /// Learner: passes a client's request on to the leader: `(session, cxid, op)`, the request
+    /// record, who the client is.
+    pub fn forward<'s>(
+        &mut self,
+        request: (i64, i32, i32),
+        body: &[u8],
+        auth: impl ExactSizeIterator<Item = (&'s str, &'s str)>,
+    ) {
+        if let Role::Learner(learner) = &mut self.role {
+            learner.forward(request, body, auth);
+        }
+    }
+
+    /// Learner: asks whether a session that came here is alive. `Effect::Revalidated` answers.
+    pub fn revalidate(&mut self, session: i64, timeout_ms: i32) {
+        if let Role::Learner(learner) = &mut self.role {
+            learner.revalidate(session, timeout_ms);
+        }
+    }
+
+    /// Learner: answers `Effect::PingDue` with the sessions heard from since the last, and their
+    /// timeouts.
+    pub fn answer_ping(&mut self, touched: impl Iterator<Item = (i64, i32)>) {
+        if let Role::Learner(learner) = &mut self.role {
+            learner.answer_ping(touched);
+        }
+    }
+
+    /// Leader: answers a learner's forwarded `sync` once all that is proposed by now is decided.
+    pub fn sync_learner(&mut self, learner: LearnerId) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.sync_learner(learner, &self.proposals);
+        }
+    }
+
+    /// Leader: answers `Effect::Revalidate`.
+    pub fn revalidated(&mut self, learner: LearnerId, session: i64, valid: bool) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.revalidated(learner.link, session, valid);
+        }
+    }
+
+    /// Takes back the buffer of an effect that was carried out.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.buffers.give(buffer);
+    }
 }

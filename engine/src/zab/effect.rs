@@ -13,7 +13,8 @@ use std::fmt;
 
 use super::forwarded::Requests;
 use crate::ids::{LinkId, ServerId};
-use crate::log::{DiskError, DiskOp};
+use crate::log::{DiskError, DiskOp, LogFailure};
+use crate::quorum::Address;
 use crate::zxid::{Epoch, Zxid};
 
 /// Which of a server's two ports a link belongs to.
@@ -36,8 +37,8 @@ pub struct LearnerId {
 pub enum Effect {
     /// Hand this to the disk.
     Disk(DiskOp),
-    /// Connect to a server; `link` is its name from here on.
-    Dial { link: LinkId, to: ServerId, port: Port },
+    /// Connect to the first of a server's `addresses` that answers; `link` names it from here on.
+    Dial { link: LinkId, to: ServerId, port: Port, addresses: Vec<Address> },
     /// Send these bytes, after everything sent on this link before.
     Send { link: LinkId, bytes: Vec<u8> },
     /// End this link, once what was sent on it has left.
@@ -96,6 +97,8 @@ pub enum Leave {
     Leader(super::PeerError),
     /// What waits to be sent to the leader grew beyond its bound.
     Congested,
+    /// What waits for our own disk grew beyond its bound.
+    DiskBehind,
     /// Only a snapshot can bring this server level; it rejoins to ask for one.
     NeedsSnapshot,
     /// Too few voters came to promise an epoch, to accept it, or to follow.
@@ -115,6 +118,7 @@ impl fmt::Display for Leave {
             Self::LeaderSilent => write!(f, "the leader was silent for too long"),
             Self::Leader(error) => write!(f, "the leader broke the protocol: {error}"),
             Self::Congested => write!(f, "the leader does not take what is sent"),
+            Self::DiskBehind => write!(f, "the disk does not keep up with the leader"),
             Self::NeedsSnapshot => write!(f, "only a snapshot can bring this server level"),
             Self::NoQuorumCame => write!(f, "no quorum came"),
             Self::QuorumLost => write!(f, "the quorum is lost"),
@@ -127,12 +131,14 @@ impl fmt::Display for Leave {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FatalReason {
     Disk(DiskError),
+    Log(LogFailure),
 }
 
 impl fmt::Display for FatalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disk(error) => error.fmt(f),
+            Self::Log(failure) => failure.fmt(f),
         }
     }
 }
@@ -140,5 +146,11 @@ impl fmt::Display for FatalReason {
 impl From<DiskError> for FatalReason {
     fn from(error: DiskError) -> Self {
         Self::Disk(error)
+    }
+}
+
+impl From<LogFailure> for FatalReason {
+    fn from(failure: LogFailure) -> Self {
+        Self::Log(failure)
     }
 }

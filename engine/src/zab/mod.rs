@@ -22,13 +22,20 @@
 
 pub mod effect;
 pub mod forwarded;
+pub mod ground;
+pub mod leader;
+pub mod learner;
 pub mod packets;
 pub mod proposals;
+pub mod records;
 pub mod snapshot;
+pub mod standalone;
+pub mod sync_plan;
 
 use std::fmt;
 
 use crate::jute::WireError;
+use crate::log::DiskError;
 use crate::zxid::{Epoch, Zxid};
 
 pub use effect::{Effect, FatalReason, LearnerId, Leave, Port};
@@ -95,6 +102,14 @@ pub enum PeerError {
     },
     /// The text after a snapshot that ends it.
     BadSignature,
+    /// Silent for too long, or an ACK of its is missing for too long.
+    Late,
+    /// The same server came again, over another link.
+    Replaced,
+    /// The history that this learner needs is gone from the log; it must come again.
+    Purged,
+    /// Our snapshot could not be read for it.
+    Unreadable(DiskError),
 }
 
 impl From<WireError> for PeerError {
@@ -124,6 +139,10 @@ impl fmt::Display for PeerError {
                 write!(f, "a proposal {packet} has {header} in its header")
             }
             Self::BadSignature => write!(f, "no signature after the snapshot"),
+            Self::Late => write!(f, "it was silent, or left a proposal without its ACK, too long"),
+            Self::Replaced => write!(f, "it came again over another link"),
+            Self::Purged => write!(f, "the history it needs is gone from the log"),
+            Self::Unreadable(error) => error.fmt(f),
         }
     }
 }

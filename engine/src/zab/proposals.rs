@@ -91,6 +91,14 @@ impl Proposals {
         self.bytes
     }
 
+    /// How many bytes of packets follow `after`.
+    pub fn bytes_after(&self, after: Zxid) -> usize {
+        let Some(first) = self.entries.get(self.count_upto(after)) else { return 0 };
+        let before = (first.chunk - self.first_chunk) as usize;
+        let earlier: usize = self.chunks.range(..before).map(Vec::len).sum();
+        self.bytes - earlier - first.at as usize
+    }
+
     /// Copies a PROPOSAL packet in.
     pub fn append(&mut self, zxid: Zxid, packet: &[u8]) {
         self.append_with(zxid, |out| out.extend_from_slice(packet));
@@ -318,6 +326,7 @@ mod tests {
             .flat_map(|(zxid, _)| ring.get(*zxid).unwrap().to_vec())
             .collect();
         let most = 1 + draw.below(300_000) as usize;
+        assert_eq!(ring.bytes_after(*after), expected.len());
         let runs: Vec<&[u8]> = ring.spans(*after, most).collect();
         assert_eq!(runs.concat(), expected);
         let zxids: Vec<Zxid> = ring.zxids(*after, ring.last()).collect();

@@ -1,0 +1,117 @@
+//! What a role stands on for the length of one step: log, memory, disk, and where effects go.
+//!
+//! Not here: any decision.
+
+use crate::ids::{LinkId, LinkIds, ServerId};
+use crate::jute::WireError;
+use crate::limits::SEND_BUFFERS_KEPT;
+use crate::log::{Disk, DiskError, Log, LogFailure};
+use crate::quorum::Ensemble;
+use crate::time::Millis;
+use crate::zab::{Effect, FatalReason, Leave, PeerError, Port, Proposals, SnapshotFormat, Timing};
+use crate::zxid::{Epoch, Zxid};
+
+/// What does not change while the process lives, unless the ensemble is reconfigured.
+pub struct Constants {
+    pub me: ServerId,
+    pub ensemble: Ensemble,
+    pub timing: Timing,
+    pub snapshots: Box<dyn SnapshotFormat>,
+}
+
+/// One step's ground.
+pub struct Ground<'a> {
+    pub now: Millis,
+    pub constants: &'a Constants,
+    pub log: &'a mut Log,
+    pub proposals: &'a mut Proposals,
+    /// What the member's tree has applied.
+    pub applied: &'a mut Zxid,
+    pub disk: &'a mut dyn Disk,
+    pub links: &'a mut LinkIds,
+    pub buffers: &'a mut Buffers,
+    pub out: &'a mut Vec<Effect>,
+}
+
+impl Ground<'_> {
+    /// Asks for a link to a member's quorum port.
+    pub fn dial(&mut self, to: ServerId) -> LinkId {
+        let link = self.links.allocate();
+        let member = self.constants.ensemble.member(to);
+        let addresses = member.map(|member| member.quorum.clone()).unwrap_or_default();
+        self.out.push(Effect::Dial { link, to, port: Port::Quorum, addresses });
+        link
+    }
+
+    /// Laws 1 and 10: stores both epochs durably.
+    pub fn store_epochs(&mut self, accepted: Epoch, current: Epoch) -> Result<(), Fault> {
+        let superblock = self.log.superblock();
+        assert!(
+            accepted >= superblock.accepted_epoch && current >= superblock.current_epoch,
+            "law 10: epochs {accepted:?}, {current:?} after {superblock:?}"
+        );
+        Ok(self.log.store_epochs(self.disk, accepted, current)?)
+    }
+
+    /// Law 6: everything decided reaches the tree by this effect alone.
+    pub fn commit(&mut self, announced: &mut Zxid, upto: Zxid) {
+        if upto > *announced {
+            *announced = upto;
+            self.out.push(Effect::Committed { upto });
+        }
+    }
+}
+
+/// What stops a role, or a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The peer's fault. A leader drops the learner; a learner leaves the leader.
+    Peer(PeerError),
+    /// The role ends; the server looks for a leader.
+    Leave(Leave),
+    /// The process ends (law 8).
+    Fatal(FatalReason),
+}
+
+impl From<PeerError> for Fault {
+    fn from(error: PeerError) -> Self {
+        Self::Peer(error)
+    }
+}
+
+impl From<WireError> for Fault {
+    fn from(error: WireError) -> Self {
+        Self::Peer(PeerError::Wire(error))
+    }
+}
+
+impl From<DiskError> for Fault {
+    fn from(error: DiskError) -> Self {
+        Self::Fatal(FatalReason::Disk(error))
+    }
+}
+
+impl From<LogFailure> for Fault {
+    fn from(failure: LogFailure) -> Self {
+        Self::Fatal(FatalReason::Log(failure))
+    }
+}
+
+/// Send buffers that come back.
+#[derive(Default)]
+pub struct Buffers(Vec<Vec<u8>>);
+
+impl Buffers {
+    /// An empty buffer, with what room it had when it came back.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    pub fn give(&mut self, mut buffer: Vec<u8>) {
+        // One that a burst made huge goes back to the allocator.
+        if self.0.len() < SEND_BUFFERS_KEPT && buffer.capacity() <= 2 << 20 {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Random lives of small ensembles. The checks are the world's.
+
+use crate::world::{Dice, TICK_MS, World};
+
+/// Servers started, level, and in agreement after writes.
+fn served(voters: i64, observers: i64, seed: u64) -> World {
+    let mut world = World::new(voters, observers, seed);
+    for id in 1..=voters + observers {
+        world.start(id);
+    }
+    world.pass_until_served(3000);
+    world
+}
+
+fn all_agree(world: &World) {
+    for server in world.servers.values().filter(|server| server.replica.is_some()) {
+        assert_eq!(server.state, world.decided, "server {}", server.id);
+    }
+}
+
+#[test]
+fn a_standalone_server_begins_at_zxid_one_and_goes_on_after_a_crash() {
+    let mut world = served(1, 0, 1);
+    for counter in 1..=10 {
+        assert_eq!(world.propose(1, 100).unwrap().0, counter);
+        world.settle();
+    }
+    assert_eq!(world.decided.0.len(), 10);
+    world.crash(1);
+    world.start(1);
+    world.pass_until_served(100);
+    assert_eq!(world.propose(1, 100).unwrap().0, 11);
+    world.settle();
+    assert_eq!(world.decided.0.len(), 11);
+}
+
+#[test]
+fn an_ensemble_elects_writes_and_outlives_its_leader() {
+    let mut world = served(3, 1, 2);
+    let first = world.leader().unwrap();
+    for _ in 0..100 {
+        world.propose(first, 300).unwrap();
+    }
+    world.pass(5);
+    assert_eq!(world.decided.0.len(), 100);
+    all_agree(&world);
+    world.crash(first);
+    world.pass_until_served(3000);
+    let second = world.leader().unwrap();
+    assert_ne!(first, second);
+    world.propose(second, 10).unwrap();
+    world.start(first);
+    world.pass_until_served(3000);
+    world.pass(2 * TICK_MS);
+    assert_eq!(world.decided.0.len(), 101);
+    all_agree(&world);
+}
+
+#[test]
+fn a_leader_without_a_quorum_steps_down_within_a_tick() {
+    let mut world = served(3, 0, 3);
+    let leader = world.leader().unwrap();
+    for id in (1..=3).filter(|id| *id != leader) {
+        world.crash(id);
+    }
+    world.pass(TICK_MS + 1);
+    assert_eq!(world.leader(), None);
+}
+
+#[test]
+fn a_silent_leader_is_left_and_a_silent_follower_dropped() {
+    let mut world = served(3, 0, 4);
+    let leader = world.leader().unwrap();
+    // Nothing arrives any more, no link ends: frozen replicas get no events.
+    let frozen = world.server(leader).replica.take();
+    world.pass(7 * TICK_MS);
+    assert!(world.leader().is_none_or(|id| id != leader));
+    world.server(leader).replica = frozen;
+    world.pass_until_served(3000);
+}
+
+#[test]
+fn a_far_follower_is_brought_level_from_the_log_or_a_snapshot() {
+    for takes_snapshot in [false, true] {
+        let mut world = served(3, 0, 5);
+        let leader = world.leader().unwrap();
+        let away = if leader == 1 { 2 } else { 1 };
+        world.crash(away);
+        for _ in 0..40 {
+            for _ in 0..10 {
+                world.propose(leader, 30_000).unwrap();
+            }
+            world.pass(1);
+        }
+        if takes_snapshot {
+            for id in [1, 2, 3].into_iter().filter(|id| *id != away) {
+                snapshot(&mut world, id);
+            }
+        }
+        world.start(away);
+        world.pass_until_served(5000);
+        world.pass(2 * TICK_MS);
+        all_agree(&world);
+        let snapped = world.transcript.iter().any(|line| line.contains("SNAP"));
+        assert_eq!(snapped, takes_snapshot);
+    }
+}
+
+/// Takes a snapshot of what a server has applied and purges its log behind it.
+fn snapshot(world: &mut World, id: i64) {
+    let server = world.server(id);
+    let Some(zxid) = server.state.0.last().map(|entry| entry.0) else { return };
+    let Some(replica) = server.replica.as_mut().filter(|_| server.is_serving) else { return };
+    server.state.save(&mut server.disk, zxid).unwrap();
+    let mut out = Vec::new();
+    replica.on_snapshot(zxid, zxid, &mut server.disk, &mut out);
+    for effect in out {
+        if let ringkeeper_engine::replica::Effect::Disk(op) = effect {
+            server.disk.execute(op);
+        }
+    }
+}
+
+/// One random life: writes, crashes, cuts, slow disks, snapshots; then peace, and agreement.
+fn life(seed: u64, voters: i64, observers: i64, steps: u64) {
+    println!("seed {seed}, {voters} voters, {observers} observers");
+    let mut world = World::new(voters, observers, seed);
+    let mut dice = Dice(seed ^ 0x9e37_79b9_7f4a_7c15);
+    let all = voters + observers;
+    world.piece = [usize::MAX, 1000, 33][dice.below(3) as usize];
+    world.delay_ms = dice.below(3);
+    for id in 1..=all {
+        world.start(id);
+    }
+    for _ in 0..steps {
+        disturb(&mut world, &mut dice, all);
+        world.pass(dice.below(2 * TICK_MS));
+    }
+    world.cut.clear();
+    for id in 1..=all {
+        world.server(id).holds_disk = false;
+        if world.server(id).replica.is_none() {
+            world.start(id);
+        }
+    }
+    world.pass(20 * TICK_MS);
+    world.pass_until_served(20_000);
+    let leader = world.leader().unwrap();
+    world.propose(leader, 1).unwrap();
+    world.pass(4 * TICK_MS);
+    all_agree(&world);
+}
+
+fn disturb(world: &mut World, dice: &mut Dice, all: i64) {
+    let id = 1 + dice.below(all as u64) as i64;
+    let other = 1 + dice.below(all as u64) as i64;
+    match dice.below(20) {
+        0 if world.server(id).replica.is_some() => world.crash(id),
+        1..4 if world.server(id).replica.is_none() => world.start(id),
+        4 if id != other => world.cut_off(id, other),
+        5..8 => world.cut.clear(),
+        8 => world.server(id).holds_disk = true,
+        9..12 => (1..=all).for_each(|id| world.server(id).holds_disk = false),
+        12 => snapshot(world, id),
+        13 => {
+            let links = world.open_links();
+            if !links.is_empty() {
+                world.close(links[dice.below(links.len() as u64) as usize]);
+            }
+        }
+        14 if dice.below(4) == 0 => (1..=all).for_each(|id| {
+            if world.server(id).replica.is_some() {
+                world.crash(id);
+            }
+        }),
+        _ => {
+            let leaders: Vec<i64> = (1..=all)
+                .filter(|id| world.servers[id].replica.is_some() && world.servers[id].is_serving)
+                .collect();
+            for leader in leaders {
+                for _ in 0..dice.below(8) {
+                    world.propose(leader, dice.below(3000) as usize);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_decided_is_ever_lost_or_reordered() {
+    for seed in 0..12 {
+        life(seed, 3, 0, 60);
+    }
+    for seed in 12..16 {
+        life(seed, 3, 0, 60);
+    }
+    for seed in 16..18 {
+        life(seed, 5, 0, 60);
+    }
+}

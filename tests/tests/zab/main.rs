@@ -1,0 +1,11 @@
+//! Replicas among themselves: whole ensembles of `engine::replica` in one thread, over disks in
+//! memory and a network that is a queue.
+//!
+//! - `world`: the ensemble, its network, and what must hold after every step.
+//! - `chaos`: random cuts, crashes and partitions.
+//!
+//! Not here: sessions, trees, clients (the simulator proper).
+
+mod chaos;
+mod model;
+mod world;
