@@ -1,1 +1,4 @@
 //! Looks at logs, snapshots and servers from outside; the small client.
+
+pub mod cli;
+pub mod client;

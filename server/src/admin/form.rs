@@ -23,7 +23,7 @@ impl fmt::Display for JavaDouble {
 }
 
 /// `Date.toString` in UTC, `Fri Nov 20 15:21:05 UTC 2026`, of milliseconds since 1970.
-pub(super) struct JavaDate(pub(super) i64);
+pub struct JavaDate(pub i64);
 
 impl fmt::Display for JavaDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
