@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use ringkeeper_engine::jute::Writer;
+use ringkeeper_engine::limits::TXN_BYTES_MAX;
 
 use crate::wire::{AclRef, Acls, AuthId, ErrorCode};
 
@@ -87,6 +88,7 @@ fn append(
     schemes: Schemes,
     out: &mut Vec<u8>,
 ) -> Result<usize, ErrorCode> {
+    let start = out.len();
     Writer(out).int(0);
     let mut seen = BTreeSet::new();
     let mut count = 0;
@@ -98,6 +100,10 @@ fn append(
         };
         if !duplicate {
             count += append_one(&acl, ids, schemes, out)?;
+        }
+        // `auth` may stand in a list many times, each for everything the caller has proved.
+        if out.len() - start > TXN_BYTES_MAX {
+            return Err(ErrorCode::BAD_ARGUMENTS);
         }
     }
     Ok(count)
@@ -257,5 +263,18 @@ mod tests {
         assert_eq!(check(None, Some("x")), Err(ErrorCode::INVALID_ACL));
         assert_eq!(check(Some("world"), None), Err(ErrorCode::MARSHALLING_ERROR));
         assert_eq!(check(Some("auth"), None), Ok(()));
+    }
+
+    #[test]
+    fn auth_many_times_over_is_refused_before_it_fills_memory() {
+        let ids: Vec<_> = (0..64).map(|n| AuthId::new("digest", format!("{n:01000}:x"))).collect();
+        let list: Vec<_> = (0..10_000).map(|perms| Acl::new(perms, "auth", "")).collect();
+        let mut encoded = Vec::new();
+        Acl::encode_list(&list, &mut encoded);
+        let acls = Acls::decode(&mut Reader::new(&encoded)).unwrap();
+        let mut out = Vec::new();
+        let fixed = fixup(&acls, &ids, Schemes::default(), &mut out);
+        assert_eq!(fixed, Err(ErrorCode::BAD_ARGUMENTS));
+        assert!(out.is_empty() && out.capacity() < 4 * TXN_BYTES_MAX);
     }
 }

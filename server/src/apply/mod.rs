@@ -17,6 +17,8 @@ mod history;
 mod outcome;
 mod read;
 mod set_watches;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

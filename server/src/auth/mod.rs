@@ -17,6 +17,9 @@ use sha1::{Digest as _, Sha1};
 
 use crate::wire::{AuthId, AuthPacket, ErrorCode};
 
+/// All ids of one connection together, in bytes: they travel with each of its writes.
+pub const AUTH_BYTES_MAX: usize = 64 << 10;
+
 /// What of authentication an operator can choose.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuthOptions {
@@ -56,7 +59,9 @@ impl Identity {
         if self.ids.contains(&id) {
             return true;
         }
-        if self.ids.len() >= AUTH_IDS_MAX {
+        let bytes: usize = self.ids.iter().map(|id| id.scheme.len() + id.id.len()).sum();
+        let new = id.scheme.len() + id.id.len();
+        if self.ids.len() >= AUTH_IDS_MAX || bytes + new > AUTH_BYTES_MAX {
             return false;
         }
         self.ids.push(id);
@@ -187,6 +192,8 @@ mod tests {
         });
         assert_eq!(flood.count(), AUTH_IDS_MAX - 2);
         assert_eq!(identity.ids().len(), AUTH_IDS_MAX);
+        let long = "u".repeat(AUTH_BYTES_MAX);
+        assert_eq!(check(&options, "digest", Some(&long)), None);
     }
 
     #[test]

@@ -280,3 +280,58 @@ impl Overlay {
 fn one_name(path: &str) -> &str {
     if path == "/" { "" } else { path }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Acl;
+
+    fn version(overlay: &Overlay, path: &str) -> Option<i32> {
+        overlay.find(path).filter(|record| record.is_alive()).map(|record| record.stat.version)
+    }
+
+    fn push(overlay: &mut Overlay, path: &str, zxid: i64, version: i32, owner: i64) {
+        let stat = StatPersisted { version, owner, ..StatPersisted::default() };
+        let record = Record::made(stat, ListRef::Stored(AclId::OPEN));
+        overlay.push(path, Zxid(zxid), OwnerRules::default(), record);
+    }
+
+    #[test]
+    fn the_newest_record_is_found_and_what_it_hid_comes_back() {
+        let mut overlay = Overlay::default();
+        push(&mut overlay, "/a", 1, 1, 0);
+        push(&mut overlay, "/", 2, 7, 0);
+        let mark = overlay.mark();
+        push(&mut overlay, "/a", 3, 2, 0);
+        push(&mut overlay, "/b", 3, 1, 5);
+        overlay.push("/a", Zxid(3), OwnerRules::default(), Record::gone());
+        assert_eq!(version(&overlay, "/a"), None, "O1: gone");
+        assert_eq!(version(&overlay, ""), Some(7), "the root has one name here");
+        assert_eq!(overlay.ephemerals(SessionId(5)).count(), 1);
+        overlay.roll_back(mark);
+        assert_eq!(version(&overlay, "/a"), Some(1), "O2");
+        assert_eq!(version(&overlay, "/b"), None, "O2");
+        assert_eq!(overlay.ephemerals(SessionId(5)).count(), 0);
+        overlay.retire(Zxid(1));
+        assert!(overlay.find("/a").is_none());
+        overlay.retire(Zxid(9));
+        assert!(overlay.is_empty() && overlay.index.is_empty());
+    }
+
+    #[test]
+    fn lists_go_with_their_last_record() {
+        let mut overlay = Overlay::default();
+        for perms in 1..=3 {
+            let mut encoded = Vec::new();
+            Acl::encode_list(&[Acl::new(perms, "world", "anyone")], &mut encoded);
+            let list = overlay.intern(&encoded);
+            let record = Record::made(StatPersisted::default(), list);
+            overlay.push("/a", Zxid(perms.into()), OwnerRules::default(), record);
+        }
+        assert_eq!(overlay.lists().len(), 3);
+        overlay.retire(Zxid(2));
+        assert_eq!(overlay.lists().len(), 1);
+        overlay.clear();
+        assert_eq!(overlay.lists().len(), 1, "the last is held for the next create");
+    }
+}

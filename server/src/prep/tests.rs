@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::auth::digest_id;
-use crate::tree::{CONTAINER, OwnerRules};
-use crate::txn::{self, CreateKind};
+use crate::tree::{AclId, CONTAINER, NewZnode, OwnerRules};
+use crate::txn::{self, Create, CreateKind};
 use crate::wire::{Acl, SessionId, bodies, multi_end, perms};
 
 const ALICE: SessionId = SessionId(0x0100_0000_0000_0001);
@@ -452,6 +452,7 @@ fn a_session_takes_what_it_will_own() {
     assert_eq!(world.ask_from(BOB, here, OpCode::Delete, &body), -111, "what is Bob's stays");
 }
 
+/// P4.
 #[test]
 fn no_txn_outgrows_its_readers() {
     let options = PrepOptions { txn_bytes_max: 2000, ..PrepOptions::default() };
@@ -485,6 +486,42 @@ fn junk_in_quotas_is_refused() {
     };
     assert_eq!(world.ask(OpCode::Create, good), 0);
     assert_eq!(world.set_data("/zookeeper/quota/a/zookeeper_stats", -1), -8);
+}
+
+/// P1, P3: done by hand, what was prepared goes well and leaves the tree that was foreseen.
+#[test]
+fn a_tree_that_follows_has_the_digests_foreseen() {
+    let mut world = World::new();
+    let mut follower = Tree::new(world.tree.rules());
+    let requests: [&dyn Fn(&mut World) -> i32; 7] = [
+        &|world| world.create("/a", 0),
+        &|world| world.create("/a/b", 0),
+        &|world| world.set_data("/a", 0),
+        &|world| world.create("/a/c", 1),
+        &|world| world.delete("/a/b", 0),
+        &|world| world.set_data("/a", 1),
+        &|world| world.delete("/a/c", -1),
+    ];
+    for request in requests {
+        assert_eq!(request(&mut world), 0);
+        let (header, txn, digest) = txn::decode(&world.txn).unwrap();
+        let (zxid, time) = (header.zxid, header.time);
+        match txn {
+            Txn::Create(Create { path, data, kind, parent_cversion, .. }) => {
+                let (path, owner) = (&*path, kind.owner(header.session));
+                let acl = AclId::OPEN;
+                let new = NewZnode { path, data, acl, owner, parent_cversion, zxid, time };
+                follower.create(&new).unwrap();
+            }
+            Txn::SetData { path, data, version } => {
+                let id = follower.find(&path).unwrap();
+                follower.set_data(id, data, version, zxid, time);
+            }
+            Txn::Delete { path } => drop(follower.delete(&path, zxid).unwrap()),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(digest.unwrap().tree, TreeDigest::of(&mut follower), "after {zxid}");
+    }
 }
 
 #[test]

@@ -149,3 +149,27 @@ fn odd_paths_register_and_stay_silent() {
     assert_eq!(data(&mut watches, "/w/x"), []);
     assert!(watches.remove(A, "/w/", WatcherType::Any));
 }
+
+#[test]
+fn who_watched_first_hears_first() {
+    let mut watches = watches();
+    for conn in [C, A, B] {
+        watches.add(conn, "/a", Table::Data, Mode::Standard);
+    }
+    watches.remove(A, "/a", WatcherType::Data);
+    watches.add(A, "/a", Table::Data, Mode::Standard);
+    assert_eq!(data(&mut watches, "/a"), [3, 2, 1], "H3");
+}
+
+#[test]
+fn there_is_a_last_watch_a_connection_may_have() {
+    let mut watches = watches();
+    for n in 0..WATCHES_PER_CONNECTION_MAX {
+        assert!(watches.add(A, &format!("/{n}"), Table::Data, Mode::Standard));
+    }
+    assert!(!watches.add(A, "/more", Table::Data, Mode::Standard));
+    assert!(watches.add(A, "/7", Table::Child, Mode::Standard), "what is known may grow");
+    assert!(watches.add(B, "/more", Table::Data, Mode::Standard));
+    let count = WATCHES_PER_CONNECTION_MAX as usize;
+    assert_eq!(watches.counts().paths, count + 1, "H1: the refused one left nothing");
+}

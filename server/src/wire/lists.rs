@@ -98,6 +98,7 @@ mod tests {
     use super::*;
     use crate::wire::Acl;
 
+    /// W2.
     #[test]
     fn a_list_is_walked_as_it_was_sent() {
         let sent = [Acl::new(31, "world", "anyone"), Acl::new(1, "ip", "10.0.0.0/8")];
@@ -114,6 +115,7 @@ mod tests {
         assert_eq!(seen, sent);
     }
 
+    /// W1.
     #[test]
     fn a_count_the_bytes_cannot_hold_is_an_error_not_an_allocation() {
         let mut bytes = i32::MAX.to_be_bytes().to_vec();
