@@ -11,7 +11,7 @@ use rustix::net::{SocketAddrAny, SocketFlags};
 
 use super::slots::Key;
 use super::waker::Waker;
-use super::{Errno, ReactorError, ReactorOptions};
+use super::{Counters, Errno, ReactorError, ReactorOptions};
 use crate::log::{DiskDone, OpId, Slab};
 
 /// How one thing ended, or that something came.
@@ -125,6 +125,9 @@ pub(super) trait Driver: Sized {
     fn next(&mut self, inbox: &mut Self::Inbox) -> Option<Raw>;
 
     fn waker(&self) -> &Waker;
+
+    /// The driver's part of them.
+    fn counters(&self) -> Counters;
 
     fn describe(&self) -> String;
 

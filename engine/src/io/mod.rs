@@ -251,8 +251,26 @@ pub trait Reactor {
     /// For other threads: ends this reactor's wait and delivers `Woken`.
     fn waker(&self) -> Waker;
 
+    /// What has happened since the start, for the metrics.
+    fn counters(&self) -> Counters;
+
     /// One line for the log: which backend, in which form.
     fn describe(&self) -> String;
+}
+
+/// What a reactor has done, and how often it met one of its bounds (AI-6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub turns: u64,
+    /// Calls into the kernel to hand over and to wait: as many as turns, unless `submissions` was
+    /// too small for one.
+    pub enters: u64,
+    /// Operations that found the submission queue full and were carried over.
+    pub carried: u64,
+    /// Receptions that found no buffer and were started again.
+    pub out_of_buffers: u64,
+    /// Times a listener found no descriptor or memory for a connection.
+    pub accepts_failed: u64,
 }
 
 /// How the reactor talks to the kernel.
@@ -300,8 +318,8 @@ pub struct ReactorOptions {
 impl Default for ReactorOptions {
     fn default() -> Self {
         Self {
-            receive_buffers: 1024,
-            receive_buffer_bytes: 4096,
+            receive_buffers: 512,
+            receive_buffer_bytes: 16 << 10,
             submissions: 1024,
             completions: 16384,
         }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::driver::{Driver, Inbox};
 use super::files::Directory;
 use super::world::{Told, World};
-use super::{Completion, Handler, Io, Reactor, ReactorError, ReactorOptions, Waker};
+use super::{Completion, Counters, Handler, Io, Reactor, ReactorError, ReactorOptions, Waker};
 
 pub(super) struct Turning<D: Driver> {
     world: World<D>,
     inbox: D::Inbox,
+    turns: u64,
 }
 
 impl<D: Driver> Turning<D> {
@@ -19,7 +20,11 @@ impl<D: Driver> Turning<D> {
         directory: Option<Arc<Directory>>,
     ) -> Result<Self, ReactorError> {
         let (driver, inbox) = D::start(options)?;
-        Ok(Self { world: World::new(driver, directory), inbox })
+        Ok(Self::of(driver, inbox, directory))
+    }
+
+    pub(super) fn of(driver: D, inbox: D::Inbox, directory: Option<Arc<Directory>>) -> Self {
+        Self { world: World::new(driver, directory), inbox, turns: 0 }
     }
 
     fn deliver(&mut self, told: Told, handler: &mut dyn Handler) {
@@ -64,6 +69,7 @@ impl<D: Driver> Reactor for Turning<D> {
         timeout: Option<Duration>,
         handler: &mut dyn Handler,
     ) -> Result<(), ReactorError> {
+        self.turns += 1;
         self.world.gather();
         let mut patience = self.patience(timeout);
         if patience != Some(Duration::ZERO) && !self.world.driver.waker().may_sleep() {
@@ -96,6 +102,11 @@ impl<D: Driver> Reactor for Turning<D> {
 
     fn waker(&self) -> Waker {
         self.world.driver.waker().clone()
+    }
+
+    fn counters(&self) -> Counters {
+        let accepts_failed = self.world.accepts_failed();
+        Counters { turns: self.turns, accepts_failed, ..self.world.driver.counters() }
     }
 
     fn describe(&self) -> String {

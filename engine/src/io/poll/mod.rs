@@ -29,7 +29,7 @@ use self::watched::{Kind, WatchList, Watched, parse_name};
 use super::driver::{Driver, Inbox, Lent, Raw, ReceiveEnd, Write};
 use super::files::again;
 use super::slots::Key;
-use super::{Errno, ReactorError, ReactorOptions, Waker};
+use super::{Counters, Errno, ReactorError, ReactorOptions, Waker};
 use crate::log::OpId;
 
 /// What one reception takes at most.
@@ -54,6 +54,7 @@ pub(super) struct Poll {
     ready: VecDeque<Raw>,
     disk: DiskThreads,
     waker: Waker,
+    waits: u64,
 }
 
 /// An event may mean several completions: these are still to come.
@@ -214,6 +215,7 @@ impl Driver for Poll {
             ready: VecDeque::new(),
             disk: DiskThreads::new(&waker),
             waker,
+            waits: 0,
         };
         Ok((poll, Scratch(vec![0; RECEIVE_BYTES])))
     }
@@ -314,6 +316,7 @@ impl Driver for Poll {
     }
 
     fn wait(&mut self, _: &mut Scratch, timeout: Option<Duration>) -> Result<(), ReactorError> {
+        self.waits += 1;
         self.events.clear();
         self.dealt_with = 0;
         let timeout = if self.ready.is_empty() { timeout } else { Some(Duration::ZERO) };
@@ -347,6 +350,10 @@ impl Driver for Poll {
 
     fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    fn counters(&self) -> Counters {
+        Counters { enters: self.waits, ..Counters::default() }
     }
 
     fn describe(&self) -> String {

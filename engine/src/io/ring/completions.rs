@@ -73,6 +73,9 @@ impl Ring {
         inbox: &mut BufferRing,
     ) -> Option<Raw> {
         let result = completion.result();
+        if result == -libc::ENOBUFS {
+            self.counters.out_of_buffers += 1;
+        }
         let lent = cqueue::buffer_select(completion.flags())
             .map(|buffer| inbox.take(buffer, result.max(0) as u32));
         let ended = is_last.then(|| Raw::ReceiveEnded { conn, end: receive_end(result) });

@@ -34,9 +34,12 @@ use rustix::event::EventfdFlags;
 use rustix::net::{SocketAddrAny, SocketFlags};
 
 use self::buffers::BufferRing;
+#[cfg(test)]
+pub(super) use self::setup::FLAVOURS;
+use self::setup::Flavour;
 use super::driver::{Driver, Raw, Write};
 use super::slots::{Key, Slots};
-use super::{Errno, ReactorError, ReactorOptions, Waker};
+use super::{Counters, Errno, ReactorError, ReactorOptions, Waker};
 use crate::log::OpId;
 
 /// One send hands over at most this: its result is an `i32`.
@@ -103,9 +106,42 @@ pub(super) struct Ring {
     disk: Slots<DiskOperation>,
     bell: Box<[u8; 8]>,
     waker: Waker,
+    counters: Counters,
 }
 
 impl Ring {
+    /// A ring of the first of these flavours that the kernel knows.
+    pub(super) fn with_flavours(
+        options: &ReactorOptions,
+        flavours: &[Flavour],
+    ) -> Result<(Self, BufferRing), ReactorError> {
+        let made = setup::make(options, flavours)?;
+        let mut flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
+        if made.ring.params().is_feature_no_iowait() {
+            // An idle server is not a machine that waits for its disk.
+            flags |= EnterFlags::NO_IOWAIT;
+        }
+        let mut ring = Self {
+            ring: made.ring,
+            flavour: made.flavour,
+            flags,
+            carried: VecDeque::new(),
+            completions: Vec::with_capacity(options.submissions as usize),
+            dealt_with: 0,
+            also: None,
+            under_way: 0,
+            is_shutting: false,
+            sending: Vec::new(),
+            dialled: Vec::new(),
+            disk: Slots::new(),
+            bell: Box::new([0; 8]),
+            waker: Waker::new(EventfdFlags::empty())?,
+            counters: Counters::default(),
+        };
+        ring.listen_to_bell();
+        Ok((ring, made.buffers))
+    }
+
     /// Queues one operation.
     ///
     /// # Safety
@@ -118,6 +154,7 @@ impl Ring {
                 return;
             }
         }
+        self.counters.carried += 1;
         self.carried.push_back(entry);
     }
 
@@ -137,6 +174,7 @@ impl Ring {
     /// The one system call. Interruptions, a timeout and a kernel short of room all mean the same:
     /// see what has come, and go on with the next turn.
     fn enter(&mut self, want: u32, timeout: Option<Duration>) -> Result<(), ReactorError> {
+        self.counters.enters += 1;
         let submit = self.ring.submission().len() as u32;
         let timespec = timeout.map(Timespec::from);
         let mut args = SubmitArgs::new();
@@ -199,30 +237,7 @@ impl Driver for Ring {
     const SOCKET_FLAGS: SocketFlags = SocketFlags::CLOEXEC;
 
     fn start(options: &ReactorOptions) -> Result<(Self, BufferRing), ReactorError> {
-        let made = setup::make(options)?;
-        let mut flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
-        if made.ring.params().is_feature_no_iowait() {
-            // An idle server is not a machine that waits for its disk.
-            flags |= EnterFlags::NO_IOWAIT;
-        }
-        let mut ring = Self {
-            ring: made.ring,
-            flavour: made.flavour,
-            flags,
-            carried: VecDeque::new(),
-            completions: Vec::with_capacity(options.submissions as usize),
-            dealt_with: 0,
-            also: None,
-            under_way: 0,
-            is_shutting: false,
-            sending: Vec::new(),
-            dialled: Vec::new(),
-            disk: Slots::new(),
-            bell: Box::new([0; 8]),
-            waker: Waker::new(EventfdFlags::empty())?,
-        };
-        ring.listen_to_bell();
-        Ok((ring, made.buffers))
+        Self::with_flavours(options, &setup::FLAVOURS)
     }
 
     fn accept(&mut self, listener: Key, fd: BorrowedFd<'_>) {
@@ -343,6 +358,10 @@ impl Driver for Ring {
 
     fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
     }
 
     fn describe(&self) -> String {

@@ -22,10 +22,10 @@ use crate::io::{Errno, ReactorError, ReactorOptions};
 pub(super) const BUFFER_GROUP: u16 = 0;
 
 /// A name for the log line, and what it asks for.
-type Flavour = (&'static str, fn(&mut Builder));
+pub(in crate::io) type Flavour = (&'static str, fn(&mut Builder));
 
 /// From the best set of flags to the one any kernel with multishot receive knows.
-const FLAVOURS: [Flavour; 4] = [
+pub(in crate::io) const FLAVOURS: [Flavour; 4] = [
     ("single_issuer defer_taskrun no_sqarray", |builder| {
         builder.setup_single_issuer().setup_defer_taskrun().setup_no_sqarray();
     }),
@@ -44,8 +44,8 @@ pub(super) struct Made {
     pub(super) flavour: &'static str,
 }
 
-pub(super) fn make(options: &ReactorOptions) -> Result<Made, ReactorError> {
-    let (ring, flavour) = make_ring(options)?;
+pub(super) fn make(options: &ReactorOptions, flavours: &[Flavour]) -> Result<Made, ReactorError> {
+    let (ring, flavour) = make_ring(options, flavours)?;
     let lacks = |what| ReactorError { verb: what, errno: Errno(libc::ENOSYS) };
     if !ring.params().is_feature_ext_arg() || !ring.params().is_feature_nodrop() {
         return Err(lacks("io_uring of this kernel cannot wait with a timeout"));
@@ -72,9 +72,12 @@ pub(super) fn make(options: &ReactorOptions) -> Result<Made, ReactorError> {
     Ok(Made { ring, buffers, flavour })
 }
 
-fn make_ring(options: &ReactorOptions) -> Result<(IoUring, &'static str), ReactorError> {
+fn make_ring(
+    options: &ReactorOptions,
+    flavours: &[Flavour],
+) -> Result<(IoUring, &'static str), ReactorError> {
     let mut refused = Errno(libc::EINVAL);
-    for (flavour, choose) in FLAVOURS {
+    for (flavour, choose) in flavours {
         let mut builder = IoUring::builder();
         builder.dontfork().setup_cqsize(options.completions).setup_clamp().setup_submit_all();
         choose(&mut builder);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bench, Folder, on_both_backends};
+use super::{Bench, Folder, is_alone, on_both_backends};
 use crate::io::files::{Directory, FileDisk};
 use crate::io::{Backend, ReactorOptions, entropy};
 use crate::limits::BLOCK;
@@ -165,34 +165,18 @@ fn a_chore_that_fails_says_why(backend: Backend) {
     );
 }
 
-/// A limit on the size of files stands for a full disk. It holds for a whole process, so the test
-/// runs itself in another one.
+/// A limit on the size of files stands for a full disk.
 fn a_write_that_does_not_fit_is_an_error(backend: Backend) {
-    const CHILD: &str = "RINGKEEPER_TEST_FULL_DISK";
-    if std::env::var_os(CHILD).is_some() {
-        return on_a_full_disk(backend);
+    if !is_alone(backend, "io::tests::disk::{}::a_write_that_does_not_fit_is_an_error") {
+        return;
     }
-    let name = match backend {
-        Backend::Uring => "io::tests::disk::uring::a_write_that_does_not_fit_is_an_error",
-        Backend::Poll => "io::tests::disk::poll::a_write_that_does_not_fit_is_an_error",
-    };
-    let child = std::process::Command::new("sh")
-        .args(["-c", "trap '' XFSZ; exec \"$0\" --exact \"$1\" --nocapture"])
-        .arg(std::env::current_exe().unwrap())
-        .arg(name)
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && said.contains("1 passed"), "{said}");
-}
-
-fn on_a_full_disk(backend: Backend) {
     let folder = Folder::new();
     let (mut bench, _) = open(backend, &folder);
     prepare(&mut bench, 1, None).unwrap();
-    let limit = rustix::process::Rlimit { current: Some(3 * BLOCK as u64), maximum: None };
-    rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
+    let size = rustix::process::Resource::Fsize;
+    let maximum = rustix::process::getrlimit(size).maximum;
+    let limit = rustix::process::Rlimit { current: Some(3 * BLOCK as u64), maximum };
+    rustix::process::setrlimit(size, limit).unwrap();
     // The third block fits, the fourth does not: a short write is no write.
     bench.io().disk(write(1, 1, 2 * BLOCK as u64, blocks(1, 2), true));
     let done = bench.disk_done();

@@ -2,6 +2,7 @@
 //! io_uring is not allowed its variants fail; they do not pass unseen.
 
 mod allocations;
+mod backends;
 mod disk;
 mod sockets;
 
@@ -48,6 +49,28 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Runs the test of this name in a process of its own, for limits that hold for a whole one; says
+/// whether this is that process already.
+pub(super) fn is_alone(backend: Backend, name: &str) -> bool {
+    const ALONE: &str = "RINGKEEPER_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let backend = if backend == Backend::Uring { "uring" } else { "poll" };
+    let name = name.replace("{}", backend);
+    // A write past the limit shall be an error, not a signal.
+    let child = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" --exact \"$1\" --nocapture"])
+        .arg(std::env::current_exe().unwrap())
+        .arg(name)
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+    false
 }
 
 /// A completion, kept.
@@ -104,7 +127,10 @@ impl Bench {
         options: &ReactorOptions,
         directory: Option<Arc<Directory>>,
     ) -> Self {
-        let reactor = start(backend, options, directory).expect("this machine has both backends");
+        Self::of(start(backend, options, directory).expect("this machine has both backends"))
+    }
+
+    pub(super) fn of(reactor: Box<dyn Reactor>) -> Self {
         Self { reactor, record: Record::default() }
     }
 

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Bench, Event, LOCAL, on_both_backends};
+use super::{Bench, Event, LOCAL, is_alone, on_both_backends};
 use crate::io::{Backend, CloseReason, Completion, ConnId, Errno, Handler, Io, ReactorOptions};
 
 on_both_backends! {
@@ -25,6 +25,7 @@ on_both_backends! {
     an_ended_id_is_answered_with_nothing
     a_listener_closed_accepts_no_more
     a_port_in_use_is_said
+    a_listener_without_descriptors_accepts_when_there_are_some
     a_waker_ends_a_wait_from_another_thread
     many_wakes_are_told_once
     a_reactor_dropped_with_everything_under_way_lets_go
@@ -308,6 +309,8 @@ fn a_thousand_connections_echo(backend: Backend) {
     let mut echo = Echo::default();
     echo_until(&mut bench, &mut echo, |echo| echo.closed.len() == COUNT);
     assert_eq!(echo.accepted, COUNT);
+    let counters = bench.reactor.counters();
+    assert_eq!(counters.enters, counters.turns, "one call a turn, however many have something");
     client.join().unwrap();
 }
 
@@ -334,6 +337,10 @@ fn more_receptions_than_buffers_lose_nothing(backend: Backend) {
         .collect();
     let mut echo = Echo::default();
     echo_until(&mut bench, &mut echo, |echo| echo.closed.len() == 20);
+    if backend == Backend::Uring {
+        let counters = bench.reactor.counters();
+        assert!(counters.out_of_buffers > 0 && counters.carried > 0, "AI-6: {counters:?}");
+    }
     clients.into_iter().for_each(|client| client.join().unwrap());
 }
 
@@ -394,6 +401,25 @@ fn a_port_in_use_is_said(backend: Backend) {
     let error = bench.io().listen(at, 10).unwrap_err();
     assert_eq!(error.errno, Errno(libc::EADDRINUSE));
     assert!(error.to_string().starts_with(&format!("cannot listen on {at}: Address already")));
+}
+
+fn a_listener_without_descriptors_accepts_when_there_are_some(backend: Backend) {
+    let name = "io::tests::sockets::{}::a_listener_without_descriptors_accepts_when_there_are_some";
+    if !is_alone(backend, name) {
+        return;
+    }
+    let mut bench = Bench::new(backend);
+    let (_, at) = bench.listen();
+    let _stream = TcpStream::connect(at).unwrap();
+    let files = rustix::process::Resource::Nofile;
+    let maximum = rustix::process::getrlimit(files).maximum;
+    let limit = |current| rustix::process::Rlimit { current: Some(current), maximum };
+    rustix::process::setrlimit(files, limit(3)).unwrap();
+    let told = bench.after(5);
+    assert!(told.is_empty(), "{told:?}");
+    assert!(bench.reactor.counters().accepts_failed > 0, "AI-6");
+    rustix::process::setrlimit(files, limit(100)).unwrap();
+    bench.accepted();
 }
 
 fn a_waker_ends_a_wait_from_another_thread(backend: Backend) {

@@ -55,6 +55,7 @@ impl<D: Driver> World<D> {
         let scarce = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
         if scarce.contains(&errno.0) {
             // Trying again at once would find the same, for as long as nothing is closed.
+            self.accepts_failed += 1;
             tracing::warn!(%errno, "cannot accept a connection");
             let at = clock::monotonic() + Duration::from_millis(ACCEPT_RETRY_MS);
             self.alarms.insert((at, Alarm::Listener(key)));

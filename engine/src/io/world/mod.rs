@@ -88,6 +88,7 @@ pub(super) struct World<D: Driver> {
     /// What happened outside a completion, for the next turn to tell.
     told: VecDeque<Told>,
     segments: Option<Segments>,
+    accepts_failed: u64,
 }
 
 impl<D: Driver> World<D> {
@@ -102,6 +103,7 @@ impl<D: Driver> World<D> {
             alarms: BTreeSet::new(),
             told: VecDeque::new(),
             segments,
+            accepts_failed: 0,
         }
     }
 
@@ -116,6 +118,10 @@ impl<D: Driver> World<D> {
             Told::Room { conn, .. } if self.open(conn).is_none() => None,
             told => Some(told),
         }
+    }
+
+    pub(super) fn accepts_failed(&self) -> u64 {
+        self.accepts_failed
     }
 
     /// How much there is to tell.
