@@ -5,10 +5,10 @@
 //!
 //! ```text
 //!  0  u32  magic "RKBT"
-//!  4  u32  crc     CRC-32C of bytes 8..64; through `body crc` and `before` it vouches for this batch
-//!                  and for every batch before it
-//!  8  u32  body crc  CRC-32C of everything from byte 64 to the end of the last block
-//! 12  u32  before    `crc` of the batch before, across segments
+//!  4  u32  crc: CRC-32C of bytes 8..64; through `body crc` and `before` it vouches for this
+//!          batch and for every batch before it
+//!  8  u32  body crc: CRC-32C of everything from byte 64 to the end of the last block
+//! 12  u32  before: `crc` of the batch before, across segments
 //! 16  u64  incarnation of the segment: what an older life of the file left behind has another
 //! 24  u64  sequence: one more than the batch before, across segments
 //! 32  i64  first zxid
@@ -19,8 +19,9 @@
 //! 64       packets, then zeros to the border
 //! ```
 //!
-//! A packet is a PROPOSAL as ZooKeeper's peers read it: `i32 type = 2, i64 zxid, i32 length, payload,
-//! i32 authinfo = -1`, the payload being `TxnHeader | txn | digest` and none of the log's business.
+//! A packet is a PROPOSAL as ZooKeeper's peers read it: `i32 type = 2, i64 zxid, i32 length,
+//! payload, i32 authinfo = -1`, the payload being `TxnHeader | txn | digest` and none of the log's
+//! business.
 //!
 //! Invariants:
 //! - B1. The zxids of a batch are contiguous and of one epoch.

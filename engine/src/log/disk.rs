@@ -13,10 +13,10 @@
 //!   over. It says nothing about the others.
 //! - `Prepare` ends with a file `Segment(segment)` of exactly `bytes` whose extents are written,
 //!   its first block zero, the file and the directory entry synced. It is made aside, as
-//!   `Spare(segment)`, and renamed when whole, so that a file under a segment's name always is. With
-//!   `recycle`: rename `Segment(old)` to `Spare(segment)`, sync the directory, and only then zero
-//!   the first block, sync, rename, sync the directory. What an older life left behind the first
-//!   block may stay: it carries another incarnation.
+//!   `Spare(segment)`, and renamed when whole, so that a file under a segment's name always is.
+//!   With `recycle`: rename `Segment(old)` to `Spare(segment)`, sync the directory, and only then
+//!   zero the first block, sync, rename, sync the directory. What an older life left behind the
+//!   first block may stay: it carries another incarnation.
 //!
 //! Not here: the file formats (`batch`, `segment`, `superblock`), the syscalls (`io`).
 

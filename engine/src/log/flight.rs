@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - F1. Batches become durable in the order they were sealed, whatever order the disk answers in.
-//! - F2. A batch is durable once its own durable write was answered, or a flush that was handed over
-//!   after its plain write was answered. Nothing else proves it.
+//! - F2. A batch is durable once its own durable write was answered, or a flush that was handed
+//!   over after its plain write was answered. Nothing else proves it.
 //! - F3. At most one flush is on its way.
 //!
 //! Not here: what goes when (`group_commit`).

@@ -1,9 +1,9 @@
 //! Group commit: many packets, one write; many writes, one flush.
 //!
 //! Greedy, without a timer. While the disk is busy packets gather, and when it is free everything
-//! gathered goes. With nothing on its way a batch goes as one durable write, the shortest way; behind
-//! others it goes as a plain write, several at once, and one flush at a time makes durable what was
-//! answered before it, while the next ones are being written.
+//! gathered goes. With nothing on its way a batch goes as one durable write, the shortest way;
+//! behind others it goes as a plain write, several at once, and one flush at a time makes durable
+//! what was answered before it, while the next ones are being written.
 //!
 //! Invariants:
 //! - G1. Zxids enter in order (law 4) and become durable in order.

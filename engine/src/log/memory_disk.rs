@@ -1,9 +1,9 @@
 //! A disk in memory that can lose power: for tests and for the simulator.
 //!
 //! It keeps what is durable apart from what only reads back. A crash keeps any subset of the writes
-//! that no sync covered, each whole, torn at 512-byte sectors or lost, whether they were answered or
-//! not; and any subset of the names that changed since the directory was synced. Deterministic: the
-//! seed decides.
+//! that no sync covered, each whole, torn at 512-byte sectors or lost, whether they were answered
+//! or not; and any subset of the names that changed since the directory was synced. Deterministic:
+//! the seed decides.
 //!
 //! The blocking verbs are `Disk`'s. The hot path's operations are handed over with `execute` and
 //! answered when the caller says so, in any order, with `complete` or `fail`.

@@ -1,8 +1,8 @@
 //! The log: what was proposed, on disk, in order.
 //!
-//! Packets are appended, gathered into batches while the disk is busy, written, and reported durable
-//! in order. The log is pure: it asks for `DiskOp`s and is told how they ended; only cold paths call
-//! a `Disk` and wait.
+//! Packets are appended, gathered into batches while the disk is busy, written, and reported
+//! durable in order. The log is pure: it asks for `DiskOp`s and is told how they ended; only cold
+//! paths call a `Disk` and wait.
 //!
 //! Laws of the whole (the numbers are those of the project's twelve):
 //! - Law 2. `Durable` is minted by a completion and by nothing else; truncation lowers it.
@@ -254,9 +254,9 @@ impl Log {
         self.damage.is_none() && !self.superblock.record().damaged
     }
 
-    /// Both epochs, in one record, durable when this returns. They never regress (law 10). A current
-    /// epoch that moves forward ends the time without a vote after damage: the caller has this
-    /// leader's history durable (law 1).
+    /// Both epochs, in one record, durable when this returns. They never regress (law 10). A
+    /// current epoch that moves forward ends the time without a vote after damage: the caller has
+    /// this leader's history durable (law 1).
     pub fn store_epochs(
         &mut self,
         disk: &mut dyn Disk,
@@ -272,8 +272,8 @@ impl Log {
         self.store(disk, record)
     }
 
-    /// `zxid` is the newest snapshot: whole, durable, verified by the caller, of this log's history.
-    /// For a snapshot that came from a leader see `reset`.
+    /// `zxid` is the newest snapshot: whole, durable, verified by the caller, of this log's
+    /// history. For a snapshot that came from a leader see `reset`.
     pub fn store_snapshot(&mut self, disk: &mut dyn Disk, zxid: Zxid) -> Result<(), LogFailure> {
         let mut record = self.record();
         assert!(record.snapshot.is_none_or(|old| old <= zxid), "the newest snapshot is newer");

@@ -1,10 +1,10 @@
 //! Recovery: from the files of a start to a log that takes appends.
 //!
 //! Follows the chain of batches from the oldest segment on, as far as every checksum, sequence and
-//! link holds. What lies behind the end is a torn tail (zeroed and synced before the first append, so
-//! that nothing acknowledged later can hide behind it) or, where there is proof that it was durable,
-//! damage: then nothing is changed and the log only says so. Reports as durable only what it has
-//! synced itself: after a crash of the process alone a read may come from a cache.
+//! link holds. What lies behind the end is a torn tail (zeroed and synced before the first append,
+//! so that nothing acknowledged later can hide behind it) or, where there is proof that it was
+//! durable, damage: then nothing is changed and the log only says so. Reports as durable only what
+//! it has synced itself: after a crash of the process alone a read may come from a cache.
 //!
 //! A truncation or reset that was cut is finished first (`truncate`).
 //!

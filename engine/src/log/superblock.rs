@@ -1,8 +1,8 @@
 //! The superblock: the few facts that change all at once or not at all.
 //!
 //! Two slots of 4 KiB, big-endian. A store writes the slot that does not hold the newest record,
-//! syncs, and only then lets memory follow; the other slot gets a copy afterwards, so that one rotten
-//! slot costs nothing, while a cut store leaves the record before it.
+//! syncs, and only then lets memory follow; the other slot gets a copy afterwards, so that one
+//! rotten slot costs nothing, while a cut store leaves the record before it.
 //!
 //! ```text
 //!   0  u32  magic "RKSB"
@@ -69,8 +69,8 @@ pub struct Superblock {
     pub(super) base: Zxid,
     /// Evidence: batches up to this one were durable.
     pub(super) durable_sequence: u64,
-    /// Batches up to this one were given up when the log became empty; a segment that begins with one
-    /// of them is a leftover.
+    /// Batches up to this one were given up when the log became empty; a segment that begins with
+    /// one of them is a leftover.
     pub(super) floor_sequence: u64,
 }
 

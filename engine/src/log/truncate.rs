@@ -1,13 +1,13 @@
 //! Truncation and reset: the only ways in which the log loses what it held.
 //!
-//! First the superblock names what is under way, durably; then files change and are synced; then the
-//! superblock forgets it. Recovery finds the marker and does the same once more from wherever it
-//! was cut: `finish_truncation` and `finish_reset` are called by both.
+//! First the superblock names what is under way, durably; then files change and are synced; then
+//! the superblock forgets it. Recovery finds the marker and does the same once more from wherever
+//! it was cut: `finish_truncation` and `finish_reset` are called by both.
 //!
 //! A truncation that ends within a batch never touches that batch before the packets that stay have
 //! become durable elsewhere, as the first batch of the next segment, with the sequence and the link
-//! of the batch they come from. Then the old batch and all behind it are zeroed, and the chain goes on
-//! from its last whole batch to the next segment.
+//! of the batch they come from. Then the old batch and all behind it are zeroed, and the chain goes
+//! on from its last whole batch to the next segment.
 //!
 //! Invariants:
 //! - T1. At every moment, what stays is durable in at least one place that recovery finds.
@@ -197,9 +197,9 @@ impl Log {
         Ok(segment)
     }
 
-    /// Forgets everything and begins anew above `to`, the zxid of a snapshot that came from a leader
-    /// and is whole, durable and verified: it becomes this server's snapshot in the same record that
-    /// dooms the log, so that no cut pairs it with another history. Needs `is_quiet`.
+    /// Forgets everything and begins anew above `to`, the zxid of a snapshot that came from a
+    /// leader and is whole, durable and verified: it becomes this server's snapshot in the same
+    /// record that dooms the log, so that no cut pairs it with another history. Needs `is_quiet`.
     pub fn reset(&mut self, disk: &mut dyn Disk, to: Zxid) -> Result<(), LogFailure> {
         self.guard()?;
         assert!(self.is_quiet(), "law 7: a reset waits for what is in flight");
