@@ -163,7 +163,7 @@ pub fn prepare_segment(
         Some(old) => {
             disk.rename(FileName::Segment(old), aside)?;
             // Only when the old name is gone for good may its content go: a used segment under
-            // its own name and without its header would be taken for damage.
+            // its own name and without its header is damage, but for the snapshot it is behind.
             disk.sync_dir()?;
             disk.write(aside, 0, &[0; BLOCK])?;
         }

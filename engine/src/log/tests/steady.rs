@@ -206,6 +206,27 @@ fn after_a_reset_the_log_begins_above_the_snapshot() {
 }
 
 #[test]
+fn purged_segments_do_not_come_back_after_a_reset() {
+    for seed in 0..20 {
+        let mut bench = Bench::new();
+        bench.append_settled(1, 1..60, 4000);
+        bench.log.store_snapshot(&mut bench.disk, at(1, 50)).unwrap();
+        let mut ops = Vec::new();
+        bench.log.purge(at(1, 50), &mut ops);
+        for op in ops {
+            bench.disk.execute(op);
+        }
+        bench.drain();
+        assert!(bench.disk.pending() > 0, "some are on their way out");
+        // The leader's history is another one, and shorter.
+        bench.log.reset(&mut bench.disk, at(1, 5)).unwrap();
+        bench.disk.crash(seed);
+        let bench = bench.reopen(2);
+        assert_eq!((bench.report.damage, bench.log.appended()), (None, at(1, 5)), "seed {seed}");
+    }
+}
+
+#[test]
 fn a_snapshot_that_outran_the_log_is_where_the_log_begins() {
     let mut bench = Bench::new();
     bench.append_settled(1, 1..5, 100);
