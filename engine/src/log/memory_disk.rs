@@ -1,9 +1,9 @@
 //! A disk in memory that can lose power: for tests and for the simulator.
 //!
 //! It keeps what is durable apart from what only reads back. A crash keeps any subset of the writes
-//! that no sync covered, each whole, torn at 512-byte sectors or lost, whether they were answered
-//! or not; and any subset of the names that changed since the directory was synced. Deterministic:
-//! the seed decides.
+//! that no sync covered, each whole, lost, torn at 512-byte sectors or ending in a scrambled one,
+//! whether they were answered or not; and any subset of the names that changed since the directory
+//! was synced. Deterministic: the seed decides.
 //!
 //! The blocking verbs are `Disk`'s. The hot path's operations are handed over with `execute` and
 //! answered when the caller says so, in any order, with `complete` or `fail`.
@@ -338,10 +338,10 @@ fn rename_in(names: &mut BTreeMap<FileName, usize>, change: NameChange) {
     }
 }
 
-/// Each write that no sync covered is kept, lost, or torn at sectors.
+/// Each write that no sync covered is kept, lost, torn at sectors, or leaves one of them scrambled.
 fn lose_power(inode: &mut Inode, dice: &mut Dice) {
     for (_, offset, data) in std::mem::take(&mut inode.unsynced) {
-        match dice.below(4) {
+        match dice.below(5) {
             0 => Inode::put(&mut inode.durable, offset, &data),
             1 => {
                 for (at, sector) in data.chunks(SECTOR).enumerate() {
@@ -352,6 +352,13 @@ fn lose_power(inode: &mut Inode, dice: &mut Dice) {
                 }
             }
             2 => {
+                let at = dice.below(data.len().div_ceil(SECTOR) as u64) as usize * SECTOR;
+                let noise: Vec<u8> =
+                    data[at..].iter().take(SECTOR).map(|_| dice.next() as u8).collect();
+                Inode::put(&mut inode.durable, offset, &data[..at]);
+                Inode::put(&mut inode.durable, offset + at as u64, &noise);
+            }
+            3 => {
                 let kept = dice.below(data.len() as u64 + 1) as usize / SECTOR * SECTOR;
                 Inode::put(&mut inode.durable, offset, &data[..kept]);
             }
