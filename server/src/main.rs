@@ -1,3 +1,96 @@
-//! The `ringkeeper` program.
+//! The `ringkeeper` program: its command line, and nothing else.
+//!
+//! Not here: what the commands do (`ringkeeper::runtime`).
 
-fn main() {}
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ringkeeper::config::{self, Config, JvmFlag};
+use ringkeeper::runtime::{self, QuickstartOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  ringkeeper quickstart                        three servers on this machine, ready for clients
+  ringkeeper quickstart --bench 10             how many writes a second this machine makes
+  ringkeeper serve /etc/zookeeper/zoo.cfg      one server, as an existing zoo.cfg says
+  ringkeeper serve -D jute.maxbuffer=4194304 -D zookeeper.snapCount=500000 zoo.cfg
+
+A zoo.cfg, myid, ports, clients and four-letter words of ZooKeeper work as they are. Data lies in
+dataDir/ringkeeper; what ZooKeeper keeps in dataDir/version-2 is read and never changed.
+Diagnostics go to standard error; RUST_LOG=debug says more, RUST_LOG=warn less.
+Exit codes are ZooKeeper's: 0 stopped, 1 failed, 2 bad arguments or configuration, 3 data directory.";
+
+/// ZooKeeper, server and ensemble, without the JVM.
+#[derive(Parser)]
+#[command(name = "ringkeeper", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run one server in the foreground.
+    Serve {
+        /// Set what a JVM flag -DKEY=VALUE would; the file goes before it.
+        #[arg(short = 'D', value_name = "KEY=VALUE")]
+        flags: Vec<JvmFlag>,
+        /// A ZooKeeper configuration file.
+        #[arg(value_name = "ZOO.CFG")]
+        config: PathBuf,
+    },
+    /// Run a whole ensemble on this machine until Ctrl-C.
+    Quickstart {
+        /// How many servers; one is standalone.
+        #[arg(long, default_value_t = 3)]
+        servers: u16,
+        /// Client port of the first server; the next ones follow.
+        #[arg(long, default_value_t = 2181)]
+        port: u16,
+        /// Where data and traces go, kept for the next time [default: in /var/tmp].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Write for so many seconds, print writes/s and latencies, and end.
+        #[arg(long, value_name = "SECONDS")]
+        bench: Option<u64>,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Serve { flags, config } => serve(&config.display().to_string(), &flags),
+        Command::Quickstart { servers, port, data, bench } => {
+            let options = QuickstartOptions { servers, port, data, bench_seconds: bench };
+            runtime::quickstart(&options)
+        }
+    }
+}
+
+fn serve(file: &str, flags: &[JvmFlag]) -> ExitCode {
+    runtime::start_tracing();
+    match config::load(file, flags, &mut read) {
+        Ok(config) => {
+            warn(&config);
+            runtime::serve(config)
+        }
+        Err(faults) => {
+            faults.iter().for_each(|fault| eprintln!("{fault}"));
+            eprintln!("{}", config::LAST_WORDS);
+            ExitCode::from(config::EXIT_CODE)
+        }
+    }
+}
+
+fn warn(config: &Config) {
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the configuration is read before there is a runtime"
+)]
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+}

@@ -2,3 +2,4 @@
 
 pub mod chance;
 pub mod election_net;
+pub mod sim;

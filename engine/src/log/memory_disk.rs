@@ -150,6 +150,11 @@ impl MemoryDisk {
         self.verbs_left = Some(verbs);
     }
 
+    /// Whether the power is gone: every verb fails.
+    pub fn is_cut(&self) -> bool {
+        self.verbs_left == Some(0)
+    }
+
     /// The power fails and comes back.
     pub fn crash(&mut self, seed: u64) {
         let mut dice = Dice(seed);

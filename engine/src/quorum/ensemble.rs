@@ -49,6 +49,18 @@ pub struct Ensemble {
 const _: () = assert!((ENSEMBLE_SERVERS_MAX as i64).checked_mul(WEIGHT_MAX).is_some(), "E3");
 
 impl Ensemble {
+    /// One server that has no peers, and so no ports for them.
+    pub fn alone(server: ServerId) -> Self {
+        let role = Role::Participant;
+        let member = Member { quorum: Vec::new(), election: Vec::new(), role, client: None };
+        Self {
+            members: BTreeMap::from([(server, member)]),
+            groups: BTreeMap::new(),
+            weights: BTreeMap::new(),
+            version: 0,
+        }
+    }
+
     pub fn members(&self) -> &BTreeMap<ServerId, Member> {
         &self.members
     }

@@ -10,8 +10,11 @@
 //!
 //! Not here: when limits are enforced (`prep`, by `enforceQuota`).
 
+mod namespaces;
 mod prefixes;
 mod text;
+
+pub use namespaces::{NamespaceSums, namespaces};
 
 use crate::tree::{QUOTA_PATH, Tree, ZnodeId};
 use prefixes::Prefixes;

@@ -1,1 +1,21 @@
-//! Threads, loops, boot, shutdown, fatal.
+//! Threads, loops, boot, shutdown, fatal: where a member meets the machine.
+//!
+//! Two threads. The *core* turns the reactor and runs the member: every client, every peer, the
+//! log and the tree. The *background* does what may take long and nobody waits for: new segments,
+//! snapshot files, old files. They pass messages over channels and wake each other; nothing is
+//! shared.
+//!
+//! Not here: any decision about data (`member`, `engine`).
+
+mod background;
+mod boot;
+mod core;
+mod fatal;
+mod names;
+mod quickstart;
+mod signals;
+mod trace;
+
+pub use boot::serve;
+pub use quickstart::{QuickstartOptions, quickstart};
+pub use trace::start_tracing;

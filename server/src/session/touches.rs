@@ -1,7 +1,5 @@
 //! Which sessions a learner has heard from since its leader last asked.
 
-use ringkeeper_engine::jute::Writer;
-
 use super::map::IdMap;
 use crate::wire::SessionId;
 
@@ -21,13 +19,9 @@ impl Touches {
         self.heard.remove(&session);
     }
 
-    /// Appends the answer and starts afresh.
-    pub fn drain(&mut self, out: &mut Vec<u8>) {
-        for (session, timeout_ms) in self.heard.drain() {
-            let mut writer = Writer(out);
-            writer.long(session.0);
-            writer.int(timeout_ms);
-        }
+    /// What was heard, with its timeout in milliseconds; starts afresh.
+    pub fn drain(&mut self) -> impl Iterator<Item = (SessionId, i32)> + '_ {
+        self.heard.drain()
     }
 }
 
@@ -42,11 +36,7 @@ mod tests {
         touches.touch(SessionId(1), 5000);
         touches.touch(SessionId(2), 5000);
         touches.forget(SessionId(2));
-        let mut out = Vec::new();
-        touches.drain(&mut out);
-        assert_eq!(out, [&1i64.to_be_bytes()[..], &5000i32.to_be_bytes()].concat());
-        out.clear();
-        touches.drain(&mut out);
-        assert!(out.is_empty());
+        assert_eq!(touches.drain().collect::<Vec<_>>(), [(SessionId(1), 5000)]);
+        assert_eq!(touches.drain().count(), 0);
     }
 }

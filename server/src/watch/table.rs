@@ -163,7 +163,7 @@ impl Watches {
         }
     }
 
-    /// Every watched path with its connections, for `wchp` and its like.
+    /// Every watched path with its connections, over both tables.
     pub fn by_path(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = ConnId>)> {
         self.paths.iter().map(|watched| {
             let records = self.walk(watched.records, By::Path);
@@ -171,11 +171,14 @@ impl Watches {
         })
     }
 
-    /// Every connection with the paths it watches, for `wchc` and its like.
-    pub fn by_connection(&self) -> impl Iterator<Item = (ConnId, impl Iterator<Item = &str>)> {
+    /// Every connection with the paths it watches in the data table, for `wchc` and its like.
+    ///
+    /// Compat: the child table is not reported (`DataTree.dumpWatches`, 3.9.5).
+    pub fn data_by_connection(&self) -> impl Iterator<Item = (ConnId, impl Iterator<Item = &str>)> {
         self.conns.iter().map(|watching| {
             let records = self.walk(watching.records, By::Conn);
-            (watching.conn, records.map(|record| &*self.paths.get(record.path).path))
+            let data = records.filter(|record| record.modes.get() & in_table(Table::Data) != 0);
+            (watching.conn, data.map(|record| &*self.paths.get(record.path).path))
         })
     }
 

@@ -125,7 +125,7 @@ fn a_connection_that_goes_takes_its_watches_along() {
     assert_eq!(data(&mut watches, "/a/7"), []);
     assert_eq!(children(&mut watches, "/a/7"), [2]);
     assert_eq!(watches.by_path().count(), 999);
-    let (conn, paths) = watches.by_connection().next().unwrap();
+    let (conn, paths) = watches.data_by_connection().next().unwrap();
     assert_eq!((conn, paths.count()), (B, 999));
 }
 

@@ -1,0 +1,286 @@
+//! Snapshots: when one is due, the tree's walk in slices, what may be removed afterwards.
+//!
+//! The tree goes on changing while it is written; the snapshot is that of the moment it began
+//! (`tree::checkpoint`). Each turn makes one bounded slice, so that no turn is long; the bytes go
+//! to the background, which writes, syncs, renames and verifies.
+//!
+//! Invariants:
+//! - C1. Nothing older goes before a newer snapshot is verified and in the superblock.
+//! - C2. The log always reaches back to the newest snapshot.
+//! - C3. Chunks under way are bounded: a slow disk slows the walk, not the memory.
+//!
+//! Not here: the format (`snapshot`), threads (`runtime`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ringkeeper_engine::log::{Disk, DiskError, FileName};
+use ringkeeper_engine::zxid::Zxid;
+use tracing::info;
+
+use super::{Fatal, Member, Output};
+use crate::digest::TreeDigest;
+use crate::snapshot::{Cut, SnapshotError, SnapshotWriter, open, verify};
+use crate::tree::CheckpointStep;
+
+/// Bytes of snapshot that one turn makes at most, and places of the tree it looks at.
+const SLICE_BYTES: usize = 64 << 10;
+const SLICE_SLOTS: u32 = 1024;
+
+/// Chunks the background has not written yet, at most.
+const CHUNKS_UNDER_WAY: usize = 64;
+
+/// What is asked of whoever writes snapshots.
+#[derive(Debug)]
+pub enum SnapshotOp {
+    Begin { zxid: Zxid },
+    Chunk { bytes: Vec<u8> },
+    Finish { digest: Option<TreeDigest> },
+    Remove { zxid: Zxid },
+}
+
+/// What has become of it.
+#[derive(Debug)]
+pub enum SnapshotDone {
+    /// One chunk is written.
+    Chunk,
+    /// The snapshot is whole, durable, verified and in its place; it has so many bytes.
+    Finished {
+        zxid: Zxid,
+        bytes: u64,
+    },
+    Failed(SnapshotFailure),
+}
+
+/// A snapshot that could not be written, or did not read back. The process ends (law 8).
+#[derive(Debug)]
+pub enum SnapshotFailure {
+    Disk(DiskError),
+    Verify { zxid: Zxid, error: SnapshotError },
+}
+
+impl fmt::Display for SnapshotFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(error) => error.fmt(f),
+            Self::Verify { zxid, error } => {
+                write!(
+                    f,
+                    "{} was written and does not read back: {error}",
+                    FileName::Snapshot(*zxid).path()
+                )
+            }
+        }
+    }
+}
+
+/// Carries out snapshot operations, in order, on a disk of its own.
+#[derive(Default)]
+pub struct SnapshotTask {
+    writer: Option<(Zxid, SnapshotWriter)>,
+}
+
+impl SnapshotTask {
+    /// One operation. `None` where there is nothing to report.
+    pub fn carry_out(&mut self, op: SnapshotOp, disk: &mut dyn Disk) -> Option<SnapshotDone> {
+        self.step(op, disk).unwrap_or_else(|failure| {
+            self.writer = None;
+            Some(SnapshotDone::Failed(failure))
+        })
+    }
+
+    fn step(
+        &mut self,
+        op: SnapshotOp,
+        disk: &mut dyn Disk,
+    ) -> Result<Option<SnapshotDone>, SnapshotFailure> {
+        match op {
+            SnapshotOp::Begin { zxid } => self.writer = Some((zxid, SnapshotWriter::new(zxid))),
+            SnapshotOp::Chunk { bytes } => {
+                if let Some((_, writer)) = &mut self.writer {
+                    writer.append(disk, &bytes).map_err(SnapshotFailure::Disk)?;
+                    return Ok(Some(SnapshotDone::Chunk));
+                }
+            }
+            SnapshotOp::Finish { digest } => {
+                if let Some((zxid, writer)) = self.writer.take() {
+                    writer.finish(disk, digest).map_err(SnapshotFailure::Disk)?;
+                    let summary = verify(open(disk, zxid));
+                    summary.map_err(|error| SnapshotFailure::Verify { zxid, error })?;
+                    let bytes = size_of(disk, zxid).map_err(SnapshotFailure::Disk)?;
+                    return Ok(Some(SnapshotDone::Finished { zxid, bytes }));
+                }
+            }
+            SnapshotOp::Remove { zxid } => {
+                disk.remove(FileName::Snapshot(zxid)).map_err(SnapshotFailure::Disk)?;
+                disk.sync_dir().map_err(SnapshotFailure::Disk)?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn size_of(disk: &mut dyn Disk, zxid: Zxid) -> Result<u64, DiskError> {
+    let files = disk.list()?;
+    let found = files.iter().find(|(file, _)| *file == FileName::Snapshot(zxid));
+    Ok(found.map_or(0, |(_, bytes)| *bytes))
+}
+
+/// Where the member is with its snapshots.
+#[derive(Default)]
+pub(super) struct Progress {
+    stage: Stage,
+    /// Snapshots on disk, with their bytes.
+    files: BTreeMap<Zxid, u64>,
+    /// Applied since the newest snapshot began.
+    txns: u64,
+    bytes: u64,
+    chunks_under_way: usize,
+    draws: u64,
+}
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Idle,
+    Walking(Cut),
+    /// The body is handed over; the background finishes it.
+    Finishing,
+}
+
+impl Progress {
+    /// Notes an applied txn.
+    pub(super) fn note(&mut self, bytes: usize) {
+        self.txns += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// Whether the next slice can be made right away.
+    pub(super) fn is_walking(&self) -> bool {
+        matches!(self.stage, Stage::Walking(_)) && self.chunks_under_way < CHUNKS_UNDER_WAY
+    }
+
+    pub(super) fn bytes_on_disk(&self) -> u64 {
+        self.files.values().sum()
+    }
+
+    /// The tree was loaded anew: a walk over the former one is void.
+    pub(super) fn reset(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
+        self.stage = Stage::Idle;
+        (self.txns, self.bytes) = (0, 0);
+        self.files.clear();
+        for (file, bytes) in disk.list()? {
+            if let FileName::Snapshot(zxid) = file {
+                self.files.insert(zxid, bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Between half and all of `limit`, another value for each snapshot, so that the servers of an
+    /// ensemble do not all write at once.
+    fn threshold(&self, limit: u64, entropy: u64) -> u64 {
+        let mut draw = entropy ^ self.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        draw ^= draw >> 29;
+        draw = draw.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        limit / 2 + (draw >> 33) % (limit / 2).max(1)
+    }
+}
+
+impl Member {
+    /// One slice of a snapshot under way, or the beginning of one that is due.
+    pub(super) fn checkpoint_turn(&mut self) {
+        if matches!(self.checkpoint.stage, Stage::Idle) && self.is_snapshot_due() {
+            self.begin_snapshot();
+        }
+        if !self.checkpoint.is_walking() {
+            return;
+        }
+        let Stage::Walking(cut) = &mut self.checkpoint.stage else { return };
+        let mut bytes = Vec::with_capacity(SLICE_BYTES + (4 << 10));
+        let step = cut.slice(&mut self.db.tree, SLICE_SLOTS, SLICE_BYTES, &mut bytes);
+        let digest = self.options.config.tree.digests.then(|| cut.digest());
+        self.checkpoint.chunks_under_way += 1;
+        self.outputs.push(Output::Snapshot(SnapshotOp::Chunk { bytes }));
+        if step == CheckpointStep::Done {
+            self.checkpoint.stage = Stage::Finishing;
+            self.outputs.push(Output::Snapshot(SnapshotOp::Finish { digest }));
+        }
+    }
+
+    fn is_snapshot_due(&self) -> bool {
+        let options = &self.options.config.snapshots;
+        let progress = &self.checkpoint;
+        let entropy = self.options.entropy;
+        let by_bytes = options.log_bytes_max.unwrap_or(u64::MAX);
+        let by_bytes = by_bytes.min(self.options.config.data.disk_budget_bytes / 4);
+        progress.txns > progress.threshold(options.txns_max, entropy)
+            || progress.bytes > progress.threshold(by_bytes, entropy)
+    }
+
+    fn begin_snapshot(&mut self) {
+        let zxid = self.db.last_zxid();
+        if self.checkpoint.files.contains_key(&zxid) {
+            return;
+        }
+        let sessions = self.db.sessions().iter().map(|(session, ms)| (*session, *ms));
+        let sessions: Vec<_> = sessions.collect();
+        let digest = self.db.digest();
+        let db = &mut self.db;
+        let cut = Cut::begin(&mut db.tree, &db.acls, sessions.into_iter(), zxid, digest);
+        self.checkpoint.stage = Stage::Walking(cut);
+        (self.checkpoint.txns, self.checkpoint.bytes) = (0, 0);
+        self.checkpoint.draws += 1;
+        info!(%zxid, znodes = self.db.tree.count(), "snapshot begins");
+        self.outputs.push(Output::Snapshot(SnapshotOp::Begin { zxid }));
+    }
+
+    /// The background has something to say.
+    pub fn snapshot_done(&mut self, done: SnapshotDone, disk: &mut dyn Disk) {
+        match done {
+            SnapshotDone::Chunk => {
+                self.checkpoint.chunks_under_way =
+                    self.checkpoint.chunks_under_way.saturating_sub(1);
+            }
+            SnapshotDone::Finished { zxid, bytes } => self.snapshot_finished(zxid, bytes, disk),
+            SnapshotDone::Failed(failure) => {
+                self.outputs.push(Output::Fatal(Fatal::Snapshot(failure)));
+            }
+        }
+    }
+
+    fn snapshot_finished(&mut self, zxid: Zxid, bytes: u64, disk: &mut dyn Disk) {
+        if matches!(self.checkpoint.stage, Stage::Finishing) {
+            self.checkpoint.stage = Stage::Idle;
+        }
+        info!(%zxid, bytes, "snapshot is verified");
+        self.metrics.snap_count += 1;
+        self.checkpoint.files.insert(zxid, bytes);
+        let gone = self.snapshots_to_remove();
+        let oldest = *self.checkpoint.files.keys().next().unwrap_or(&zxid);
+        // C1: superblock first, then the log's purge, then the older files.
+        let mut effects = std::mem::take(&mut self.effects);
+        self.replica.on_snapshot(zxid, oldest, disk, &mut effects);
+        self.effects = effects;
+        for zxid in gone {
+            self.outputs.push(Output::Snapshot(SnapshotOp::Remove { zxid }));
+        }
+    }
+
+    /// Which snapshots are beyond what is kept, oldest first; never the newest.
+    fn snapshots_to_remove(&mut self) -> Vec<Zxid> {
+        let data = &self.options.config.data;
+        let mut gone = Vec::new();
+        while self.checkpoint.files.len() > 1 {
+            let total = self.checkpoint.bytes_on_disk() + self.replica.log().bytes_on_disk();
+            let too_many = self.checkpoint.files.len() > data.snapshots_kept;
+            if !too_many && total <= data.disk_budget_bytes {
+                break;
+            }
+            if let Some((zxid, _)) = self.checkpoint.files.pop_first() {
+                gone.push(zxid);
+            }
+        }
+        gone
+    }
+}

@@ -1,0 +1,128 @@
+//! The tree from the disk: the newest snapshot, then the log over it.
+//!
+//! Not here: the snapshot's format (`snapshot`), the log's (`engine::log`).
+
+use std::fmt;
+
+use ringkeeper_engine::jute::WireError;
+use ringkeeper_engine::log::{CursorError, Disk, DiskError, FileName, Log};
+use ringkeeper_engine::zab::packets::Packet;
+use ringkeeper_engine::zxid::Zxid;
+
+use super::{Member, MemberOptions};
+use crate::apply::{Applied, Database};
+use crate::snapshot::{SnapshotError, open, restore};
+
+/// Bytes of log read at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// The tree cannot be loaded: the server cannot go on.
+#[derive(Debug)]
+pub enum LoadError {
+    Snapshot {
+        zxid: Zxid,
+        error: SnapshotError,
+    },
+    Disk(DiskError),
+    Log(CursorError),
+    /// A txn that was agreed on cannot be read.
+    Txn {
+        zxid: Zxid,
+        why: WireError,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snapshot { zxid, error } => {
+                write!(f, "{}: {error}", FileName::Snapshot(*zxid).path())
+            }
+            Self::Disk(error) => error.fmt(f),
+            Self::Log(error) => error.fmt(f),
+            Self::Txn { zxid, why } => write!(f, "the txn {zxid} in the log: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// The tree of `snapshot` (`None`: of a server nobody has written to) with the log's txns up to
+/// and with `upto` applied.
+pub(super) fn load(
+    disk: &mut dyn Disk,
+    log: &Log,
+    options: &MemberOptions,
+    snapshot: Option<Zxid>,
+    upto: Zxid,
+) -> Result<Database, LoadError> {
+    let (rules, digests) = (options.owner_rules(), options.config.tree.digests);
+    let mut db = match snapshot {
+        Some(zxid) => from_snapshot(disk, zxid, options)?,
+        None => Database::new(rules, digests),
+    };
+    replay(disk, log, &mut db, upto)?;
+    Ok(db)
+}
+
+fn from_snapshot(
+    disk: &mut dyn Disk,
+    zxid: Zxid,
+    options: &MemberOptions,
+) -> Result<Database, LoadError> {
+    let restored = restore(open(disk, zxid), options.owner_rules())
+        .map_err(|error| LoadError::Snapshot { zxid, error })?;
+    let digests = options.config.tree.digests;
+    let (tree, acls, sessions) = (restored.tree, restored.acls, restored.sessions);
+    let mut db = Database::restored(tree, acls, sessions, zxid, digests);
+    if let Some(recorded) = restored.recorded.filter(|recorded| recorded.zxid > zxid) {
+        db.suspend_digests(recorded.zxid, recorded.tree);
+    }
+    Ok(db)
+}
+
+fn replay(disk: &mut dyn Disk, log: &Log, db: &mut Database, upto: Zxid) -> Result<(), LoadError> {
+    let mut cursor = log.cursor(db.last_zxid());
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    let mut applied = Applied::default();
+    loop {
+        chunk.clear();
+        if cursor.next(disk, log, &mut chunk, CHUNK_BYTES).map_err(LoadError::Log)? == 0 {
+            return Ok(());
+        }
+        let mut rest = &chunk[..];
+        while let Ok(packet) = Packet::read(rest) {
+            if packet.zxid > upto {
+                return Ok(());
+            }
+            let apply = packet.data("txn").and_then(|data| db.apply(data, None, &mut applied));
+            apply.map_err(|why| LoadError::Txn { zxid: packet.zxid, why })?;
+            rest = &rest[packet.bytes.len()..];
+        }
+    }
+}
+
+impl Member {
+    /// Forgets the tree and loads it from the disk.
+    pub(super) fn reload(
+        &mut self,
+        wall_ms: i64,
+        snapshot: Option<Zxid>,
+        upto: Zxid,
+        disk: &mut dyn Disk,
+    ) -> Result<(), LoadError> {
+        self.db = load(disk, self.replica.log(), &self.options, snapshot, upto)?;
+        if let Some(quorum) = &self.options.config.quorum {
+            let text = quorum.ensemble.to_text();
+            self.db.set_config(text.as_bytes(), quorum.ensemble.version(), wall_ms);
+        }
+        self.checkpoint.reset(disk).map_err(LoadError::Disk)?;
+        self.prep.clear();
+        tracing::info!(
+            ?snapshot, zxid = %self.db.last_zxid(), znodes = self.db.tree.count(),
+            sessions = self.db.sessions().len(), "tree loaded"
+        );
+        self.replica.applied(self.db.last_zxid());
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! The turn of a member: what comes in from peers and the disk, what time brings, what goes out.
+//!
+//! Everything that happens in a turn leaves together at its end: replies one send a connection,
+//! proposals one send a learner, one group commit.
+//!
+//! Not here: clients' bytes (`client`).
+
+use ringkeeper_engine::log::Disk;
+use ringkeeper_engine::replica::{Effect, Event};
+use ringkeeper_engine::time::Millis;
+use tracing::info;
+
+use super::{Fatal, Member, Moment, Output, Role};
+use crate::wire::SessionId;
+
+impl Member {
+    /// Begins: the log is open, the disk readable. The replica's first effect loads the tree.
+    pub fn start(&mut self, at: Moment, disk: &mut dyn Disk) {
+        self.started = at.now;
+        let mut effects = std::mem::take(&mut self.effects);
+        self.replica.start(at.now, disk, &mut effects);
+        self.effects = effects;
+        self.carry_out(at, disk);
+    }
+
+    /// Something came from another server, or the log's disk.
+    pub fn peer(&mut self, at: Moment, event: Event<'_>, disk: &mut dyn Disk) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.replica.step(at.now, event, disk, &mut effects);
+        self.effects = effects;
+        self.carry_out(at, disk);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, at: Moment, disk: &mut dyn Disk) {
+        self.peer(at, Event::Tick, disk);
+        self.expire_due(at);
+    }
+
+    /// When `tick` must come at the latest.
+    pub fn deadline(&self) -> Option<Millis> {
+        [self.replica.deadline(), self.expiry_deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether there is work that waits for nothing but the next turn.
+    pub fn has_work(&self) -> bool {
+        self.checkpoint.is_walking()
+    }
+
+    /// Ends a turn: what gathered goes out.
+    pub fn end_turn(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) {
+        self.checkpoint_turn();
+        self.release_throttled(at);
+        let mut effects = std::mem::take(&mut self.effects);
+        self.replica.end_turn(at.now, disk, &mut effects);
+        self.effects = effects;
+        self.carry_out(at, disk);
+        self.front.drain_out(|conn, bytes| self.outputs.push(Output::Send { conn, bytes }));
+        for conn in std::mem::take(&mut self.closing) {
+            if self.forget(conn) {
+                self.outputs.push(Output::CloseAfterSending { conn });
+            }
+        }
+        out.append(&mut self.outputs);
+    }
+
+    /// Does what the replica asks for, and what that causes.
+    fn carry_out(&mut self, at: Moment, disk: &mut dyn Disk) {
+        while !self.effects.is_empty() {
+            let mut effects = std::mem::take(&mut self.effects);
+            for effect in effects.drain(..) {
+                self.effect(at, effect, disk);
+            }
+            if self.effects.is_empty() {
+                self.effects = effects;
+            }
+        }
+    }
+
+    fn effect(&mut self, at: Moment, effect: Effect, disk: &mut dyn Disk) {
+        match effect {
+            Effect::Disk(op) => self.outputs.push(Output::Disk(op)),
+            Effect::Dial { link, to, port, addresses } => {
+                self.outputs.push(Output::Dial { link, to, port, addresses });
+            }
+            Effect::Send { link, bytes } => self.outputs.push(Output::SendPeer { link, bytes }),
+            Effect::Close { link } => self.outputs.push(Output::ClosePeer { link }),
+            Effect::Looking { why } => self.looking(&why),
+            Effect::Leading { epoch } if self.options.config.quorum.is_none() => {
+                info!(%epoch, "alone: leading");
+                self.leading(at, Role::Standalone);
+            }
+            Effect::Leading { epoch } => self.leading(at, Role::Leading { epoch }),
+            Effect::Following { leader, epoch } => {
+                self.learning(Role::Following { leader, epoch });
+            }
+            Effect::Observing { leader, epoch } => {
+                self.learning(Role::Observing { leader, epoch });
+            }
+            Effect::Committed { upto } => self.apply_upto(at, upto),
+            Effect::Reload { snapshot, upto } => {
+                if let Err(error) = self.reload(at.wall_ms, snapshot, upto, disk) {
+                    self.outputs.push(Output::Fatal(Fatal::Load(error)));
+                }
+            }
+            Effect::Requests { learner, requests } => self.forwarded(at, learner, requests),
+            Effect::Touched { sessions, .. } => self.touched_elsewhere(at, &sessions),
+            Effect::Revalidate { learner, session, timeout_ms } => {
+                self.revalidate(at, learner, SessionId(session), timeout_ms);
+            }
+            Effect::LearnerGone { .. } => {}
+            Effect::Revalidated { session, valid } => {
+                self.revalidated(at, SessionId(session), valid);
+            }
+            Effect::Synced => self.synced(at),
+            Effect::PingDue => self.ping_due(),
+            Effect::Fatal(reason) => self.outputs.push(Output::Fatal(Fatal::Log(reason))),
+        }
+    }
+
+    /// A send buffer comes back.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.front.recycle(buffer);
+    }
+
+    /// A peer's send buffer comes back.
+    pub fn recycle_peer(&mut self, buffer: Vec<u8>) {
+        self.replica.recycle(buffer);
+    }
+
+    /// Takes nothing more from clients; what is under way is still answered.
+    pub fn stop_reading(&mut self) {
+        self.is_stopping = true;
+    }
+
+    /// Whether nothing is under way: no request waits for an answer, the log is on disk.
+    pub fn is_quiet(&self) -> bool {
+        self.outstanding == 0 && self.replica.log().is_quiet()
+    }
+}

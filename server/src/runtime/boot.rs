@@ -1,0 +1,169 @@
+//! From a configuration to a turning core: folders, log, member, sockets, threads.
+//!
+//! Not here: what the configuration means (`config`), the turning (`core`).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringkeeper_engine::io::files::{Directory, FileDisk};
+use ringkeeper_engine::io::{self, Io, ListenerId, Reactor, ReactorOptions, entropy};
+use ringkeeper_engine::log::{Log, LogOptions};
+use ringkeeper_engine::quorum::{Address, Ensemble};
+use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
+use tracing::{info, warn};
+
+use super::background::{Answers, Background};
+use super::core::{Core, Listeners, Parts};
+use super::fatal::{self, DATA_DIRECTORY, UNEXPECTED};
+use super::signals;
+use crate::admin::Environment;
+use crate::config::{Config, IoBackend};
+use crate::member::{Member, MemberOptions};
+use crate::snapshot::Format;
+
+/// How many dialled connections may wait to be accepted on the servers' ports.
+const PEER_BACKLOG: u16 = 128;
+
+/// Why a server does not start, with its exit code.
+struct Refusal {
+    code: u8,
+    why: String,
+}
+
+fn refused(code: u8, why: impl std::fmt::Display) -> Refusal {
+    Refusal { code, why: why.to_string() }
+}
+
+/// Runs one server until it is told to stop.
+pub fn serve(config: Config) -> ExitCode {
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    match run(config) {
+        Ok(()) => {
+            info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(refusal) => fatal::end(refusal.code, &refusal.why),
+    }
+}
+
+fn run(config: Config) -> Result<(), Refusal> {
+    let directory =
+        Directory::open(&config.data.data_dir).map_err(|error| refused(DATA_DIRECTORY, error))?;
+    let mut reactor = reactor(&config, &directory)?;
+    info!("{}", reactor.describe());
+    let mut disk = FileDisk::new(Arc::clone(&directory));
+    let listeners = listen(&config, reactor.io())?;
+    let member = member(config.clone(), &mut disk)?;
+    let (background, Answers { answers, sender }) =
+        Background::start(FileDisk::new(directory), reactor.waker())
+            .map_err(|error| refused(UNEXPECTED, format!("no background thread: {error}")))?;
+    signals::watch(sender)
+        .map_err(|error| refused(UNEXPECTED, format!("signals cannot be watched: {error}")))?;
+    let quorum = config.quorum.as_ref();
+    let core = Core::new(Parts {
+        member,
+        disk,
+        background,
+        done: answers,
+        listeners,
+        dial_timeout: Duration::from_millis(quorum.map_or(5000, |quorum| quorum.dial_timeout_ms)),
+        tcp_keep_alive: quorum.is_some_and(|quorum| quorum.tcp_keep_alive),
+    });
+    core.run(&mut *reactor).map_err(|reason| refused(UNEXPECTED, reason))
+}
+
+fn reactor(config: &Config, directory: &Arc<Directory>) -> Result<Box<dyn Reactor>, Refusal> {
+    let forced = match config.io {
+        IoBackend::Auto => None,
+        IoBackend::Uring => Some("uring"),
+        IoBackend::Poll => Some("poll"),
+    };
+    let backend = io::probe(forced).map_err(|error| refused(UNEXPECTED, error))?;
+    io::start(backend, &ReactorOptions::default(), Some(Arc::clone(directory)))
+        .map_err(|error| refused(UNEXPECTED, error))
+}
+
+fn member(config: Config, disk: &mut FileDisk) -> Result<Member, Refusal> {
+    let seed = entropy::random_u64();
+    let opened = Log::open(disk, LogOptions::new(config.me, 0), seed)
+        .map_err(|error| refused(UNEXPECTED, error))?;
+    let report = opened.report;
+    info!(
+        last = %opened.log.appended(), batches = report.batches, torn_bytes = report.torn_bytes,
+        "log read"
+    );
+    if let Some(damage) = report.damage {
+        warn!(
+            after = %damage.after, file = %damage.file, offset = damage.offset,
+            "the log is damaged: this server does not vote until the ensemble has repaired it"
+        );
+    }
+    let replica = Replica::new(replica_options(&config), opened.log);
+    let options = MemberOptions {
+        config: Rc::new(config),
+        environment: Rc::new(Environment::gather()),
+        entropy: seed,
+    };
+    Ok(Member::new(options, replica))
+}
+
+fn replica_options(config: &Config) -> ReplicaOptions {
+    let timing = Timing {
+        tick_ms: config.timing.tick_ms,
+        init_limit: config.timing.init_limit_ticks,
+        sync_limit: config.timing.sync_limit_ticks,
+    };
+    let quorum = config.quorum.as_ref();
+    ReplicaOptions {
+        me: config.me,
+        ensemble: quorum
+            .map_or_else(|| Ensemble::alone(config.me), |quorum| quorum.ensemble.clone()),
+        timing,
+        standalone: quorum.is_none(),
+        may_vote_empty: config.data.creates_database,
+        snapshots: Box::new(Format),
+    }
+}
+
+/// Opens every port. The servers' ports are open before the first election, so that no learner is
+/// refused by a leader that has just been elected.
+fn listen(config: &Config, io: &mut dyn Io) -> Result<Listeners, Refusal> {
+    let mut listeners = Listeners::default();
+    if let Some(client) = &config.client_port {
+        let host = client.host.as_deref().unwrap_or("0.0.0.0");
+        let backlog = u16::try_from(client.backlog).unwrap_or(u16::MAX);
+        let (listener, at) = open(io, host, client.port, backlog, UNEXPECTED)?;
+        info!("clients are served at {at}");
+        listeners.client = Some(listener);
+    }
+    if let Some(quorum) = &config.quorum {
+        let open_peer = |io: &mut dyn Io, address: &Address| {
+            let any = quorum.listens_on_all_ips;
+            let host = if any { "0.0.0.0" } else { &address.host };
+            open(io, host, address.port, PEER_BACKLOG, fatal::QUORUM_PORT)
+        };
+        listeners.quorum = Some(open_peer(io, &quorum.quorum_address)?.0);
+        listeners.election = Some(open_peer(io, &quorum.election_address)?.0);
+    }
+    Ok(listeners)
+}
+
+fn open(
+    io: &mut dyn Io,
+    host: &str,
+    port: u16,
+    backlog: u16,
+    code: u8,
+) -> Result<(ListenerId, SocketAddr), Refusal> {
+    let at = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| refused(code, format!("cannot listen on {host}:{port}: {error}")))?
+        .next()
+        .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+    io.listen(at, backlog).map_err(|error| refused(code, error))
+}

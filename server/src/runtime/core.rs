@@ -1,0 +1,380 @@
+//! The core thread: one reactor, one member, one turn after another.
+//!
+//! A turn hands the member whatever came in, then lets it end the turn, then carries its outputs
+//! out; the sends and writes they cause leave together in the next turn's one system call.
+//!
+//! Not here: what any of it means (`member`), how the kernel is reached (`engine::io`).
+
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use ringkeeper_engine::ids::{LinkId, ServerId};
+use ringkeeper_engine::io::files::FileDisk;
+use ringkeeper_engine::io::{
+    self, Completion, Handler, Io, ListenerId, Reactor, ReactorError, clock,
+};
+use ringkeeper_engine::quorum::Address;
+use ringkeeper_engine::replica::{Event, Port};
+use tracing::{debug, info};
+
+use super::background::{Background, Done, Job};
+use super::names::{Found, Names};
+use crate::member::{Fatal, Member, Moment, Output};
+use crate::watch::ConnId;
+
+/// Clients and peers share the reactor's tokens; this bit tells a peer's.
+const PEER: u64 = 1 << 63;
+
+/// Unsent bytes above which a client is not read until it has taken some of them.
+const CLIENT_UNSENT_PAUSE: usize = 1 << 20;
+
+/// Unsent bytes above which a client that does not read is dropped.
+const CLIENT_UNSENT_MAX: usize = 16 << 20;
+
+/// How long a stopping server goes on answering what is under way.
+const DRAIN_MS: u64 = 3_000;
+
+/// Why the core cannot go on.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Member(Fatal),
+    Reactor(ReactorError),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Member(reason) => reason.fmt(f),
+            Self::Reactor(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The sockets this server listens on.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Listeners {
+    pub client: Option<ListenerId>,
+    pub quorum: Option<ListenerId>,
+    pub election: Option<ListenerId>,
+}
+
+/// Everything the core thread owns but the reactor itself.
+pub(super) struct Core {
+    member: Member,
+    disk: FileDisk,
+    background: Background,
+    done: Receiver<Done>,
+    names: Names,
+    listeners: Listeners,
+    dial_timeout: Duration,
+    tcp_keep_alive: bool,
+    clients: HashMap<ConnId, io::ConnId, foldhash::fast::FixedState>,
+    links: HashMap<u64, Link, foldhash::fast::FixedState>,
+    /// Links that were given something to send and may not have sent all of it.
+    sending: Vec<LinkId>,
+    accepted_links: u64,
+    outputs: Vec<Output>,
+    fatal: Option<Fatal>,
+    stopping_since: Option<u64>,
+}
+
+struct Link {
+    conn: io::ConnId,
+    port: Port,
+    dialed: Option<ServerId>,
+    /// Whether it stands in `sending`.
+    is_sending: bool,
+}
+
+/// What the core is made of, before its first turn.
+pub(super) struct Parts {
+    pub member: Member,
+    pub disk: FileDisk,
+    pub background: Background,
+    pub done: Receiver<Done>,
+    pub listeners: Listeners,
+    pub dial_timeout: Duration,
+    pub tcp_keep_alive: bool,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { member, disk, background, done, listeners, .. } = parts;
+        Self {
+            member,
+            disk,
+            background,
+            done,
+            names: Names::default(),
+            listeners,
+            dial_timeout: parts.dial_timeout,
+            tcp_keep_alive: parts.tcp_keep_alive,
+            clients: HashMap::default(),
+            links: HashMap::default(),
+            sending: Vec::new(),
+            accepted_links: 0,
+            outputs: Vec::new(),
+            fatal: None,
+            stopping_since: None,
+        }
+    }
+
+    /// Turns until the server is told to stop (`Ok`) or cannot go on.
+    pub(super) fn run(mut self, reactor: &mut dyn Reactor) -> Result<(), Failure> {
+        self.member.start(moment(), &mut self.disk);
+        loop {
+            self.end_turn(reactor.io());
+            if let Some(reason) = self.fatal.take() {
+                return Err(Failure::Member(reason));
+            }
+            if self.has_drained() {
+                return Ok(());
+            }
+            let timeout = self.timeout();
+            reactor.turn(timeout, &mut self).map_err(|error| Failure::Reactor(error))?;
+            self.report_unsent(reactor.io());
+            let at = moment();
+            if self.member.deadline().is_some_and(|deadline| deadline <= at.now) {
+                self.member.tick(at, &mut self.disk);
+            }
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if self.member.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let now = clock::now();
+        let drain = self.stopping_since.map(|_| 20);
+        let deadline = self.member.deadline().map(|deadline| deadline.since(now));
+        [drain, deadline].into_iter().flatten().min().map(Duration::from_millis)
+    }
+
+    /// Lets the member end its turn and carries out what it asks for.
+    fn end_turn(&mut self, io: &mut dyn Io) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.member.end_turn(moment(), &mut self.disk, &mut outputs);
+        for output in outputs.drain(..) {
+            self.carry_out(output, io);
+        }
+        self.outputs = outputs;
+    }
+
+    fn carry_out(&mut self, output: Output, io: &mut dyn Io) {
+        match output {
+            Output::Send { conn, bytes } => self.send_client(conn, bytes, io),
+            Output::Close { conn } => {
+                if let Some(conn) = self.clients.remove(&conn) {
+                    io.abort(conn);
+                }
+            }
+            Output::CloseAfterSending { conn } => {
+                if let Some(conn) = self.clients.remove(&conn) {
+                    io.close(conn);
+                }
+            }
+            Output::Pause { conn } => {
+                if let Some(conn) = self.clients.get(&conn) {
+                    io.pause(*conn);
+                }
+            }
+            Output::Resume { conn } => {
+                if let Some(conn) = self.clients.get(&conn) {
+                    io.resume(*conn);
+                }
+            }
+            Output::Disk(op) => io.disk(op),
+            Output::Dial { link, to, port, addresses } => {
+                self.dial(link, to, port, &addresses, io);
+            }
+            Output::SendPeer { link, bytes } => self.send_peer(link, bytes, io),
+            Output::ClosePeer { link } => {
+                if let Some(link) = self.links.remove(&link.0) {
+                    io.close(link.conn);
+                }
+            }
+            Output::Snapshot(op) => self.background.ask(Job::Snapshot(op)),
+            Output::Fatal(reason) => self.fatal = Some(reason),
+        }
+    }
+
+    fn send_client(&mut self, id: ConnId, bytes: Vec<u8>, io: &mut dyn Io) {
+        let Some(conn) = self.clients.get(&id).copied() else { return };
+        io.send(conn, &bytes);
+        self.member.recycle(bytes);
+        let unsent = io.unsent(conn);
+        if unsent > CLIENT_UNSENT_MAX {
+            info!(peer = ?io.peer(conn), unsent, "connection closed: the client does not read");
+            io.abort(conn);
+            self.clients.remove(&id);
+            self.member.disconnected(id);
+        } else if unsent > CLIENT_UNSENT_PAUSE {
+            io.pause(conn);
+            io.tell_room(conn, CLIENT_UNSENT_PAUSE / 2);
+        }
+    }
+
+    fn send_peer(&mut self, link: LinkId, bytes: Vec<u8>, io: &mut dyn Io) {
+        if let Some(peer) = self.links.get_mut(&link.0) {
+            io.send(peer.conn, &bytes);
+            if !peer.is_sending {
+                peer.is_sending = true;
+                self.sending.push(link);
+            }
+        }
+        self.member.recycle_peer(bytes);
+    }
+
+    /// Tells the member how much each link has not sent yet.
+    fn report_unsent(&mut self, io: &mut dyn Io) {
+        let mut sending = std::mem::take(&mut self.sending);
+        sending.retain(|link| {
+            let Some(peer) = self.links.get_mut(&link.0) else { return false };
+            let bytes = io.unsent(peer.conn);
+            peer.is_sending = bytes > 0;
+            let (is_sending, is_quorum) = (peer.is_sending, peer.port == Port::Quorum);
+            if is_quorum {
+                self.peer_event(Event::Unsent { link: *link, bytes });
+            }
+            is_sending
+        });
+        sending.append(&mut self.sending);
+        self.sending = sending;
+    }
+
+    fn dial(
+        &mut self,
+        link: LinkId,
+        to: ServerId,
+        port: Port,
+        addresses: &[Address],
+        io: &mut dyn Io,
+    ) {
+        let now = clock::now();
+        match self.names.find(now, addresses, link.0 as usize / 2) {
+            Found::At(at) => {
+                debug!(server = %to, %at, ?port, "dialling");
+                let conn = io.connect(at, link.0 | PEER, self.dial_timeout);
+                self.keep_alive(conn, io);
+                self.links.insert(link.0, Link { conn, port, dialed: Some(to), is_sending: false });
+                return;
+            }
+            Found::Ask(name) => self.background.ask(Job::Resolve { name }),
+            Found::Wait => {}
+        }
+        // The name is being looked up; a later attempt finds it.
+        self.peer_event(Event::Closed { link });
+    }
+
+    fn keep_alive(&self, conn: io::ConnId, io: &mut dyn Io) {
+        if self.tcp_keep_alive {
+            io.set_keepalive(conn, Duration::from_secs(30), Duration::from_secs(60));
+        }
+    }
+
+    fn peer_event(&mut self, event: Event<'_>) {
+        self.member.peer(moment(), event, &mut self.disk);
+    }
+
+    fn accepted(&mut self, listener: ListenerId, conn: io::ConnId, io: &mut dyn Io) {
+        let Some(peer) = io.peer(conn) else { return };
+        if Some(listener) == self.listeners.client {
+            match self.member.accept(moment(), peer) {
+                Some(id) => {
+                    io.set_token(conn, id.0);
+                    self.clients.insert(id, conn);
+                }
+                None => io.abort(conn),
+            }
+            return;
+        }
+        let port =
+            if Some(listener) == self.listeners.quorum { Port::Quorum } else { Port::Election };
+        self.accepted_links += 2;
+        let link = LinkId(self.accepted_links);
+        debug!(%peer, ?port, ?link, "a server connected");
+        io.set_token(conn, link.0 | PEER);
+        self.keep_alive(conn, io);
+        self.links.insert(link.0, Link { conn, port, dialed: None, is_sending: false });
+        self.peer_event(Event::LinkUp { link, port, dialed: None });
+    }
+
+    fn closed(&mut self, token: u64, why: io::CloseReason) {
+        if token & PEER == 0 {
+            let id = ConnId(token);
+            if self.clients.remove(&id).is_some() {
+                debug!(?id, %why, "client connection ended");
+                self.member.disconnected(id);
+            }
+        } else if self.links.remove(&(token & !PEER)).is_some() {
+            let link = LinkId(token & !PEER);
+            debug!(?link, %why, "link to a server ended");
+            self.peer_event(Event::Closed { link });
+        }
+    }
+
+    /// What the background has finished, and what the operator wants.
+    fn woken(&mut self, io: &mut dyn Io) {
+        while let Ok(done) = self.done.try_recv() {
+            match done {
+                Done::Snapshot(done) => self.member.snapshot_done(done, &mut self.disk),
+                Done::Resolved { name, addresses } => {
+                    self.names.learned(clock::now(), name, addresses);
+                }
+                Done::Stop => self.begin_stop(io),
+            }
+        }
+    }
+
+    fn begin_stop(&mut self, io: &mut dyn Io) {
+        if self.stopping_since.is_some() {
+            return;
+        }
+        info!("stopping: no new connections; what is under way is answered first");
+        self.stopping_since = Some(clock::now().0);
+        for listener in [self.listeners.client, self.listeners.quorum, self.listeners.election] {
+            if let Some(listener) = listener {
+                io.close_listener(listener);
+            }
+        }
+        self.member.stop_reading();
+    }
+
+    fn has_drained(&self) -> bool {
+        self.stopping_since.is_some_and(|since| {
+            self.member.is_quiet() || clock::now().0.saturating_sub(since) > DRAIN_MS
+        })
+    }
+}
+
+impl Handler for Core {
+    fn on(&mut self, completion: Completion<'_>, io: &mut dyn Io) {
+        match completion {
+            Completion::Accepted { listener, conn, .. } => self.accepted(listener, conn, io),
+            Completion::Connected { token, .. } => {
+                let link = LinkId(token & !PEER);
+                if let Some(Link { port, dialed, .. }) = self.links.get(&link.0) {
+                    let (port, dialed) = (*port, *dialed);
+                    self.peer_event(Event::LinkUp { link, port, dialed });
+                }
+            }
+            Completion::Received { token, bytes, .. } if token & PEER == 0 => {
+                self.member.received(moment(), ConnId(token), bytes);
+            }
+            Completion::Received { token, bytes, .. } => {
+                let link = LinkId(token & !PEER);
+                self.peer_event(Event::Received { link, bytes });
+            }
+            Completion::Room { conn, .. } => io.resume(conn),
+            Completion::Closed { token, why, .. } => self.closed(token, why),
+            Completion::Disk(done) => self.peer_event(Event::Disk(done)),
+            Completion::Woken => self.woken(io),
+        }
+    }
+}
+
+/// The moment, both clocks: monotonic for every deadline, wall time for the txn header alone.
+fn moment() -> Moment {
+    Moment { now: clock::now(), wall_ms: clock::wall_ms() }
+}

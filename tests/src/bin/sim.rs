@@ -1,0 +1,63 @@
+//! Runs many seeds of the simulator: `cargo run --release -p ringkeeper-tests --bin sim -- --help`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use ringkeeper_tests::sim::{Plan, run};
+
+/// Simulated ensembles under faults, a run a seed. The same seed is the same run.
+#[derive(Parser)]
+struct Arguments {
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// How many seeds.
+    #[arg(long, default_value_t = 500)]
+    seeds: u64,
+    /// Go on after a seed that fails.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this program reports to a terminal")]
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let bar = ProgressBar::new(arguments.seeds);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} left {msg}")
+    {
+        bar.set_style(style);
+    }
+    let (mut failed, mut passed) = (Vec::new(), 0u64);
+    let (mut acked, mut crashes, mut partitions, mut simulated_ms) = (0, 0, 0, 0);
+    for seed in arguments.from..arguments.from + arguments.seeds {
+        match run(&Plan::of(seed)) {
+            Ok(report) => {
+                passed += 1;
+                acked += report.acked;
+                crashes += report.crashes;
+                partitions += report.partitions;
+                simulated_ms += report.simulated_ms;
+            }
+            Err(why) => {
+                bar.suspend(|| eprintln!("seed {seed}: {why}"));
+                failed.push(seed);
+                if !arguments.keep_going {
+                    break;
+                }
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    println!(
+        "{acked} acknowledged writes, {crashes} crashes, {partitions} partitions in \
+         {} simulated minutes",
+        simulated_ms / 60_000
+    );
+    if !failed.is_empty() {
+        println!("failed seeds: {failed:?}");
+    }
+    println!("{passed} passed, {} failed", failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,428 @@
+//! One run: events in order of time, each a step of one server or client.
+//!
+//! Not here: what goes wrong (`faults`), what must hold (`check`).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use ringkeeper::member::{Moment, Output, SnapshotOp};
+use ringkeeper_engine::ids::{LinkId, ServerId};
+use ringkeeper_engine::replica::{Event, Port};
+use ringkeeper_engine::time::Millis;
+
+use super::check::{Seen, check_at_rest};
+use super::client::Client;
+use super::network::{End, Network};
+use super::options::Plan;
+use super::random::Random;
+use super::server::Server;
+use super::wires::Wire;
+
+/// How long everything may take to settle once all is healed.
+const SETTLE_MS: u64 = 120_000;
+
+/// What came of a run that held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report {
+    pub steps: u64,
+    pub acked: u64,
+    pub crashes: u64,
+    pub partitions: u64,
+    pub elections: u64,
+    pub simulated_ms: u64,
+}
+
+/// Something that happens at a time.
+#[derive(Debug)]
+pub(super) enum Happening {
+    Boot {
+        server: usize,
+    },
+    Tick {
+        server: usize,
+        life: u32,
+    },
+    LinkUp {
+        end: End,
+        port: Port,
+        dialed: Option<ServerId>,
+    },
+    LinkBytes {
+        end: End,
+        bytes: Vec<u8>,
+    },
+    LinkClosed {
+        end: End,
+    },
+    Disk {
+        server: usize,
+        life: u32,
+    },
+    ClientBytes {
+        client: usize,
+        conn: u64,
+        bytes: Vec<u8>,
+    },
+    ServerBytes {
+        client: usize,
+        conn: u64,
+        bytes: Vec<u8>,
+    },
+    ClientClosed {
+        client: usize,
+        conn: u64,
+    },
+    ClientStep {
+        client: usize,
+    },
+    /// A power cut inside the disk's verbs comes to its end.
+    Cut {
+        server: usize,
+        life: u32,
+    },
+    Fault,
+    Heal,
+}
+
+pub(super) struct World {
+    pub plan: Plan,
+    pub now: u64,
+    pub servers: Vec<Server>,
+    pub clients: Vec<Client>,
+    pub wires: Vec<Option<Wire>>,
+    pub network: Network,
+    pub faults: Random,
+    pub report: Report,
+    pub is_healed: bool,
+    delays: Random,
+    disks: Random,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    happenings: BTreeMap<u64, Happening>,
+    order: u64,
+    pub wires_made: u64,
+    seen: Seen,
+}
+
+/// Runs one plan to its end.
+///
+/// # Errors
+/// What did not hold, in words.
+pub fn run(plan: &Plan) -> Result<Report, String> {
+    let mut world = World::new(plan.clone());
+    world.start();
+    let end = plan.trouble_ms + SETTLE_MS;
+    while let Some((time, happening)) = world.next() {
+        world.now = time;
+        world.report.steps += 1;
+        world.happen(happening)?;
+        if world.is_healed && world.is_at_rest() {
+            break;
+        }
+        if world.now > end {
+            return Err(format!(
+                "not at rest {SETTLE_MS} ms after everything healed: {}",
+                world.state()
+            ));
+        }
+    }
+    check_at_rest(&world.servers, &world.clients)?;
+    world.report.simulated_ms = world.now;
+    world.report.acked = world.clients.iter().map(|client| client.ledger.acked).sum();
+    Ok(world.report)
+}
+
+impl World {
+    fn new(plan: Plan) -> Self {
+        let seed = plan.seed;
+        Self {
+            now: 0,
+            servers: (0..plan.servers).map(|_| Server::new()).collect(),
+            clients: (0..plan.clients).map(|n| Client::new(n, seed, plan.ops_per_client)).collect(),
+            wires: (0..plan.clients).map(|_| None).collect(),
+            network: Network::default(),
+            faults: Random::of(seed, 2),
+            delays: Random::of(seed, 3),
+            disks: Random::of(seed, 4),
+            report: Report::default(),
+            is_healed: false,
+            queue: BinaryHeap::new(),
+            happenings: BTreeMap::new(),
+            order: 0,
+            wires_made: 0,
+            seen: Seen::default(),
+            plan,
+        }
+    }
+
+    fn start(&mut self) {
+        for server in 0..self.plan.servers {
+            let at = self.faults.below(2_000);
+            self.at(at, Happening::Boot { server });
+        }
+        for client in 0..self.plan.clients {
+            self.at(1_000, Happening::ClientStep { client });
+        }
+        self.at(3_000, Happening::Fault);
+        self.at(self.plan.trouble_ms, Happening::Heal);
+    }
+
+    /// Has something happen at a time; things of one time happen in the order asked for.
+    pub(super) fn at(&mut self, time: u64, happening: Happening) {
+        self.order += 1;
+        self.queue.push(Reverse((time.max(self.now), self.order)));
+        self.happenings.insert(self.order, happening);
+    }
+
+    pub(super) fn after(&mut self, ms: u64, happening: Happening) {
+        self.at(self.now + ms, happening);
+    }
+
+    fn next(&mut self) -> Option<(u64, Happening)> {
+        let Reverse((time, order)) = self.queue.pop()?;
+        Some((time, self.happenings.remove(&order)?))
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: Millis(self.now), wall_ms: 1_700_000_000_000 + self.now as i64 }
+    }
+
+    pub(super) fn delay(&mut self) -> u64 {
+        let (low, high) = self.plan.delay_ms;
+        self.delays.between(low, high)
+    }
+
+    fn happen(&mut self, happening: Happening) -> Result<(), String> {
+        match happening {
+            Happening::Boot { server } => self.boot(server)?,
+            Happening::Tick { server, life } => self.tick(server, life)?,
+            Happening::LinkUp { end, port, dialed } => {
+                self.peer(end, |link| Event::LinkUp { link, port, dialed })?;
+            }
+            Happening::LinkBytes { end, bytes } => {
+                if self.network.other(end).is_some() {
+                    self.peer(end, |link| Event::Received { link, bytes: &bytes })?;
+                }
+            }
+            Happening::LinkClosed { end } => {
+                self.network.close_end(end);
+                self.peer(end, |link| Event::Closed { link })?;
+            }
+            Happening::Disk { server, life } => self.disk(server, life)?,
+            Happening::ClientBytes { client, conn, bytes } => {
+                self.client_bytes(client, conn, &bytes)?;
+            }
+            Happening::ServerBytes { client, conn, bytes } => {
+                if self.wire(client, conn).is_some() {
+                    self.clients[client].received(&bytes)?;
+                    if self.clients[client].is_off() {
+                        self.hang_up(client)?;
+                    }
+                }
+            }
+            Happening::ClientClosed { client, conn } => {
+                if self.wire(client, conn).is_some() {
+                    self.wires[client] = None;
+                    self.clients[client].disconnected();
+                }
+            }
+            Happening::ClientStep { client } => self.client_step(client)?,
+            Happening::Cut { server, life } => {
+                if self.servers[server].life == life && self.servers[server].member.is_some() {
+                    self.crash(server);
+                }
+            }
+            Happening::Fault => self.fault()?,
+            Happening::Heal => self.heal(),
+        }
+        Ok(())
+    }
+
+    /// Lets a member take something in, ends its turn and carries out what it asks for.
+    pub(super) fn step(
+        &mut self,
+        server: usize,
+        act: impl FnOnce(&mut Server, Moment),
+    ) -> Result<(), String> {
+        let at = self.moment();
+        let one = &mut self.servers[server];
+        if one.member.is_none() {
+            return Ok(());
+        }
+        act(one, at);
+        loop {
+            let one = &mut self.servers[server];
+            let Server { member, disk, outputs, .. } = one;
+            let Some(member) = member else { return Ok(()) };
+            member.end_turn(at, disk, outputs);
+            let outputs = std::mem::take(outputs);
+            let goes_on = member.has_work();
+            if outputs.is_empty() && !goes_on {
+                break;
+            }
+            for output in outputs {
+                self.carry_out(server, output)?;
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        self.after_step(server)
+    }
+
+    fn after_step(&mut self, server: usize) -> Result<(), String> {
+        let one = &mut self.servers[server];
+        let Some(member) = &one.member else { return Ok(()) };
+        self.seen.check_agreement(server, member.database())?;
+        if let Some(deadline) = member.deadline() {
+            let time = deadline.0.max(self.now + 1);
+            if one.tick_at.is_none_or(|at| time < at) {
+                one.tick_at = Some(time);
+                let life = one.life;
+                self.at(time, Happening::Tick { server, life });
+            }
+        }
+        Ok(())
+    }
+
+    fn boot(&mut self, server: usize) -> Result<(), String> {
+        if self.servers[server].member.is_some() {
+            return Ok(());
+        }
+        let plan = self.plan.clone();
+        match self.servers[server].boot(server, &plan) {
+            Ok(()) => {}
+            Err(why) if self.servers[server].disk.is_cut() => {
+                tracing::debug!(why, "the power went while starting");
+                self.crash(server);
+                return Ok(());
+            }
+            Err(why) => return Err(format!("server {} does not start: {why}", server + 1)),
+        }
+        self.step(server, |one, at| {
+            if let Some(member) = &mut one.member {
+                member.start(at, &mut one.disk);
+            }
+        })
+    }
+
+    fn tick(&mut self, server: usize, life: u32) -> Result<(), String> {
+        if self.servers[server].life != life {
+            return Ok(());
+        }
+        self.servers[server].tick_at = None;
+        self.step(server, |one, at| {
+            if let Some(member) = &mut one.member {
+                member.tick(at, &mut one.disk);
+            }
+        })
+    }
+
+    fn peer<'a>(
+        &mut self,
+        end: End,
+        event: impl FnOnce(LinkId) -> Event<'a>,
+    ) -> Result<(), String> {
+        if self.servers[end.server].life != end.life {
+            return Ok(());
+        }
+        self.step(end.server, |one, at| {
+            if let Some(member) = &mut one.member {
+                member.peer(at, event(end.link), &mut one.disk);
+            }
+        })
+    }
+
+    fn disk(&mut self, server: usize, life: u32) -> Result<(), String> {
+        let one = &mut self.servers[server];
+        if one.life != life || one.member.is_none() || one.disk.pending() == 0 {
+            return Ok(());
+        }
+        let at = self.disks.below(one.disk.pending() as u64) as usize;
+        let done = one.disk.complete(at);
+        self.step(server, |one, at| {
+            if let Some(member) = &mut one.member {
+                member.peer(at, Event::Disk(done), &mut one.disk);
+            }
+        })
+    }
+
+    fn client_bytes(&mut self, client: usize, conn: u64, bytes: &[u8]) -> Result<(), String> {
+        let Some(wire) = self.wire(client, conn) else { return Ok(()) };
+        let (server, life, id) = (wire.server, wire.life, wire.id);
+        if self.servers[server].life != life {
+            return Ok(());
+        }
+        self.step(server, |one, at| {
+            if let Some(member) = &mut one.member {
+                member.received(at, id, bytes);
+            }
+        })
+    }
+
+    fn carry_out(&mut self, server: usize, output: Output) -> Result<(), String> {
+        let life = self.servers[server].life;
+        match output {
+            Output::Send { conn, bytes } => self.to_client(server, conn, bytes),
+            Output::Close { conn } | Output::CloseAfterSending { conn } => {
+                self.close_client(server, conn);
+            }
+            Output::Pause { .. } | Output::Resume { .. } => {}
+            Output::Disk(op) => {
+                self.servers[server].disk.execute(op);
+                let (low, high) = self.plan.disk_ms;
+                let ms = self.disks.between(low, high);
+                self.after(ms, Happening::Disk { server, life });
+            }
+            Output::Dial { link, to, port, .. } => self.dial(End { server, life, link }, to, port),
+            Output::SendPeer { link, bytes } => {
+                let end = End { server, life, link };
+                if let Some(other) = self.network.other(end) {
+                    let delay = self.delay();
+                    let at = self.network.arrival(end, self.now, delay);
+                    self.at(at, Happening::LinkBytes { end: other, bytes });
+                }
+            }
+            Output::ClosePeer { link } => self.close_link(End { server, life, link }),
+            Output::Snapshot(op) => self.snapshot(server, op),
+            Output::Fatal(reason) => {
+                if !self.servers[server].disk.is_cut() {
+                    return Err(format!("server {} ends: {reason}", server + 1));
+                }
+                self.crash(server);
+            }
+        }
+        Ok(())
+    }
+
+    fn dial(&mut self, from: End, to: ServerId, port: Port) {
+        let server = to.0 as usize - 1;
+        let delay = self.delay() + 1;
+        let one = &self.servers[server];
+        let is_up = one.member.is_some() && self.network.reaches(from.server, server);
+        if !is_up {
+            return self.after(delay, Happening::LinkClosed { end: from });
+        }
+        let other = End { server, life: one.life, link: self.network.accepted_name() };
+        self.network.connect(from, other);
+        self.after(delay, Happening::LinkUp { end: from, port, dialed: Some(to) });
+        let at = self.network.arrival(from, self.now, delay);
+        self.network.arrival(other, self.now, delay);
+        self.at(at, Happening::LinkUp { end: other, port, dialed: None });
+    }
+
+    /// What was sent before still arrives, then the other end hears of the close.
+    fn close_link(&mut self, end: End) {
+        let delay = self.delay();
+        let at = self.network.arrival(end, self.now, delay);
+        let Some(other) = self.network.other(end) else { return };
+        self.network.close_end(end);
+        self.at(at, Happening::LinkClosed { end: other });
+    }
+
+    fn snapshot(&mut self, server: usize, op: SnapshotOp) {
+        let Server { member, disk, task, .. } = &mut self.servers[server];
+        if let (Some(done), Some(member)) = (task.carry_out(op, disk), member) {
+            member.snapshot_done(done, disk);
+        }
+    }
+}
