@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use hashbrown::HashTable;
+use ringkeeper_engine::jute::Reader;
 use ringkeeper_engine::zxid::Zxid;
 
 use super::body::Item;
@@ -12,7 +13,7 @@ use super::{RecordedDigest, SnapshotError};
 use crate::acl::AclTable;
 use crate::digest::TreeDigest;
 use crate::tree::{AclId, OwnerRules, Tree, content_hash, split};
-use crate::wire::{Acl, SessionId};
+use crate::wire::{Acl, Acls, SessionId};
 
 /// What a snapshot said.
 pub struct Restored {
@@ -87,7 +88,10 @@ impl Builder {
             Some(ours) => *ours,
             None => {
                 self.closed += 1;
-                let nobody = self.acls.intern_list(&[Acl::new(0, "world", "anyone")]);
+                let mut list = Vec::new();
+                Acl::encode_list(&[Acl::new(0, "world", "anyone")], &mut list);
+                let list = Acls::decode(&mut Reader::new(&list)).expect("encoded just now");
+                let nobody = self.acls.intern_unused(&list);
                 self.ids.insert(id, nobody);
                 nobody
             }

@@ -89,8 +89,10 @@ impl SnapshotWriter {
     fn flush(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
         let aside = FileName::SnapshotAside(self.zxid);
         if self.written == 0 && disk.list()?.iter().any(|(file, _)| *file == aside) {
-            // One that was given up may be longer than this one.
+            // One that was given up may be longer than this one. It goes for good first, lest a
+            // power cut forget this file's name and give the later one to that.
             disk.remove(aside)?;
+            disk.sync_dir()?;
         }
         disk.write(aside, self.written, &self.gathered)?;
         self.written += self.gathered.len() as u64;

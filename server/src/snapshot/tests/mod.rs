@@ -1,14 +1,12 @@
 //! Snapshots read back: ours, ZooKeeper's, and bytes that are none.
 
-mod files;
-
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use flate2::Compression;
 use flate2::read::GzEncoder;
 use ringkeeper_engine::jute::{Reader, Writer};
-use ringkeeper_engine::log::FileName;
+use ringkeeper_engine::log::{FileName, MemoryDisk};
 use ringkeeper_engine::zab::{Intake, IntakeError, SnapshotFormat};
 
 use super::*;
@@ -16,7 +14,6 @@ use crate::acl::AclTable;
 use crate::tree::tests::workload::{Kept, RULES, Random, apply, dump, op};
 use crate::tree::{AclId, CheckpointStep, Owner, StatPersisted, Tree};
 use crate::wire::{Acl, SessionId};
-use files::Files;
 
 const PLAIN: &[u8] = include_bytes!("../../../../tests/captures/zookeeper-3.8.0.snapshot.10");
 const GZIP: &[u8] = include_bytes!("../../../../tests/captures/zookeeper-3.8.0.snapshot.10.gz");
@@ -60,14 +57,18 @@ impl Server {
 
     /// The whole file, by way of a disk.
     fn snapshot(&mut self) -> Vec<u8> {
-        let mut disk = Files::default();
+        let mut disk = MemoryDisk::new();
         let cut = self.cut();
         let digest = cut.digest();
         let mut writer = SnapshotWriter::new(ZXID);
         writer.append(&mut disk, &cut.whole(&mut self.tree)).unwrap();
         writer.finish(&mut disk, Some(digest)).unwrap();
-        disk.whole(FileName::Snapshot(ZXID))
+        whole(&disk)
     }
+}
+
+fn whole(disk: &MemoryDisk) -> Vec<u8> {
+    disk.content(FileName::Snapshot(ZXID)).unwrap().to_vec()
 }
 
 /// Znodes with what their lists say, as ids differ between servers.
@@ -113,7 +114,7 @@ fn writes_during_a_snapshot_are_not_in_it() {
         let mut server = Server::new(seed, 500);
         let expected = with_lists(&server.tree, &server.acls);
         let mut cut = server.cut();
-        let (mut disk, mut writer) = (Files::default(), SnapshotWriter::new(ZXID));
+        let (mut disk, mut writer) = (MemoryDisk::new(), SnapshotWriter::new(ZXID));
         let mut zxid = 1000;
         loop {
             server.change(&mut random, zxid, 7);
@@ -126,7 +127,7 @@ fn writes_during_a_snapshot_are_not_in_it() {
             }
         }
         writer.finish(&mut disk, Some(cut.digest())).unwrap();
-        let read = restored(&disk.whole(FileName::Snapshot(ZXID))).unwrap();
+        let read = restored(&whole(&disk)).unwrap();
         assert_eq!(with_lists(&read.tree, &read.acls), expected);
         assert_eq!(read.digest, cut.digest());
     }
@@ -219,7 +220,7 @@ fn cut_and_bent_snapshots_never_panic() {
 
 #[test]
 fn a_list_the_snapshot_lacks_is_closed_to_all() {
-    let mut disk = Files::default();
+    let mut disk = MemoryDisk::new();
     let mut writer = SnapshotWriter::new(ZXID);
     let mut body = Vec::new();
     let mut out = Writer(&mut body);
@@ -234,15 +235,18 @@ fn a_list_the_snapshot_lacks_is_closed_to_all() {
     out.ustring("/");
     writer.append(&mut disk, &body).unwrap();
     writer.finish(&mut disk, None).unwrap();
-    let read = restored(&disk.whole(FileName::Snapshot(ZXID))).unwrap();
+    let read = restored(&whole(&disk)).unwrap();
     assert_eq!((read.closed, read.recorded), (1, None));
     let acl = read.tree.get(read.tree.find("/a").unwrap()).acl;
     assert_ne!(acl, AclId::OPEN);
     assert!(!read.acls.permits(acl, 31, &[], &crate::acl::AclRules::default()));
+    let mut acls = read.acls;
+    acls.release(acl);
+    assert!(acls.is_empty(), "its one use was counted once");
 }
 
 /// Feeds a body and what follows it in pieces; returns what was left over.
-fn take_in(disk: &mut Files, stream: &[u8], piece: usize) -> Result<Vec<u8>, IntakeError> {
+fn take_in(disk: &mut MemoryDisk, stream: &[u8], piece: usize) -> Result<Vec<u8>, IntakeError> {
     let mut intake: Box<dyn Intake> = Format.intake(ZXID);
     let mut at = 0;
     for bytes in stream.chunks(piece) {
@@ -267,34 +271,34 @@ fn a_body_on_its_way_in_becomes_a_snapshot() {
     let mut stream = body_of(&bytes).to_vec();
     stream.extend_from_slice(&SIGNATURE);
     for piece in [1, 2, 3, 7, 64, 1000, stream.len()] {
-        let mut disk = Files::default();
+        let mut disk = MemoryDisk::new();
         let rest = take_in(&mut disk, &stream, piece).unwrap();
         assert_eq!(rest, SIGNATURE, "pieces of {piece}");
         assert_eq!(disk.list().unwrap().len(), 1, "nothing is left aside");
-        let read = restored(&disk.whole(FileName::Snapshot(ZXID))).unwrap();
+        let read = restored(&whole(&disk)).unwrap();
         let expected = with_lists(&server.tree, &server.acls);
         assert_eq!(with_lists(&read.tree, &read.acls), expected);
         assert_eq!((read.recorded, read.last_processed), (None, Some(ZXID)));
         let range = Format.body(&mut disk, ZXID).unwrap();
-        let whole = disk.whole(FileName::Snapshot(ZXID));
+        let whole = whole(&disk);
         assert_eq!(&whole[range.start as usize..range.end as usize], body_of(&bytes));
     }
 }
 
 #[test]
 fn the_body_of_a_file_that_is_none_of_ours_is_refused() {
-    let mut disk = Files::default();
+    let mut disk = MemoryDisk::new();
     assert!(Format.body(&mut disk, ZXID).is_err());
-    disk.put(FileName::Snapshot(ZXID), PLAIN);
+    disk.write(FileName::Snapshot(ZXID), 0, PLAIN).unwrap();
     assert!(Format.body(&mut disk, ZXID).is_err());
 }
 
 #[test]
 fn an_empty_servers_body_is_the_initial_tree() {
-    let mut disk = Files::default();
+    let mut disk = MemoryDisk::new();
     let rest = take_in(&mut disk, &Format.empty_body(), 10).unwrap();
     assert!(rest.is_empty());
-    let read = restored(&disk.whole(FileName::Snapshot(ZXID))).unwrap();
+    let read = restored(&whole(&disk)).unwrap();
     assert_eq!(read.digest, TreeDigest(1_371_985_504));
     assert_eq!(with_lists(&read.tree, &read.acls), with_lists(&Tree::new(RULES), &AclTable::new()));
 }
@@ -326,11 +330,11 @@ fn a_body_with_orphans_or_twins_is_refused() {
         &["", "//a"],
     ];
     for paths in bad {
-        let result = take_in(&mut Files::default(), &body(paths), 9);
+        let result = take_in(&mut MemoryDisk::new(), &body(paths), 9);
         let refused = matches!(result, Err(IntakeError::Peer(WireError::Contradiction { .. })));
         assert!(refused, "{paths:?}: {result:?}");
     }
-    assert!(take_in(&mut Files::default(), &body(&["", "/a", "/a/b"]), 9).is_ok());
+    assert!(take_in(&mut MemoryDisk::new(), &body(&["", "/a", "/a/b"]), 9).is_ok());
 }
 
 /// S2: a peer's bytes end in an error, and what it claims is not allocated.
@@ -343,7 +347,7 @@ fn cut_and_bent_bodies_never_panic() {
             body[at] = bent;
             let mut intake = Format.intake(ZXID);
             for bytes in body.chunks(50) {
-                match intake.feed(bytes, &mut Files::default()) {
+                match intake.feed(bytes, &mut MemoryDisk::new()) {
                     Ok(None) => {}
                     Ok(Some(_)) | Err(_) => break,
                 }
@@ -351,18 +355,39 @@ fn cut_and_bent_bodies_never_panic() {
         }
     }
     let claim = [0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff];
-    let result = Format.intake(ZXID).feed(&claim, &mut Files::default());
+    let result = Format.intake(ZXID).feed(&claim, &mut MemoryDisk::new());
     assert!(matches!(result, Err(IntakeError::Peer(WireError::Short { .. }))));
 }
 
 #[test]
 fn a_longer_file_given_up_before_leaves_no_tail() {
-    let mut disk = Files::default();
-    disk.put(FileName::SnapshotAside(ZXID), &[7; 100_000]);
+    let mut disk = MemoryDisk::new();
+    disk.write(FileName::SnapshotAside(ZXID), 0, &[7; 100_000]).unwrap();
     take_in(&mut disk, &Format.empty_body(), 1000).unwrap();
-    assert!(restored(&disk.whole(FileName::Snapshot(ZXID))).is_ok());
+    assert!(restored(&whole(&disk)).is_ok());
     assert_eq!(list(&mut disk).unwrap(), [ZXID]);
     let mut header = [0; 8];
     std::io::Read::read_exact(&mut open(&mut disk, ZXID), &mut header).unwrap();
     assert_eq!(Reader::new(&header).int("magic"), Ok(MAGIC));
+}
+
+/// S1: at whatever verb the power fails, a file under a snapshot's name is whole.
+#[test]
+fn a_power_cut_leaves_a_whole_snapshot_or_none() {
+    let body = body_of(&Server::new(8, 200).snapshot()).to_vec();
+    for verbs in 0..12 {
+        for seed in 0..20 {
+            let mut disk = MemoryDisk::new();
+            disk.write(FileName::SnapshotAside(ZXID), 0, &[7; 100_000]).unwrap();
+            disk.cut_after(verbs);
+            let finished = take_in(&mut disk, &body, 500).is_ok();
+            disk.crash(seed);
+            let found = list(&mut disk).unwrap();
+            assert!(!finished || found == [ZXID], "finished, and gone after {verbs} verbs");
+            if found == [ZXID] {
+                let read = restored(&whole(&disk));
+                assert!(read.is_ok(), "torn after {verbs} verbs, seed {seed}");
+            }
+        }
+    }
 }
