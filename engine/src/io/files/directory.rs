@@ -97,6 +97,13 @@ impl Directory {
         Ok(Self { path, root, log, is_direct, changes: AtomicU64::new(0), _lock: lock })
     }
 
+    /// As on a filesystem that refuses O_DIRECT.
+    #[cfg(test)]
+    pub(in crate::io) fn open_buffered(data_dir: &Path) -> Arc<Self> {
+        let directory = Self::open_at(&data_dir.join("ringkeeper")).expect("a folder of the test");
+        Arc::new(Self { is_direct: false, ..directory })
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -281,8 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn a_filesystem_that_refuses_o_direct_is_found_out() {
-        // A directory of /proc refuses it, as it refuses everything: that is not the answer no.
+    fn a_probe_that_cannot_be_made_is_an_error_and_no_answer() {
+        // /proc refuses every file: that does not say that it refuses O_DIRECT.
         let proc = open_folder(rustix::fs::CWD, Path::new("/proc/self")).unwrap();
         assert!(can_direct(&proc).is_err());
     }

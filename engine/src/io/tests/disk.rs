@@ -17,6 +17,7 @@ on_both_backends! {
     an_operation_on_a_missing_segment_fails
     a_chore_that_fails_says_why
     a_write_that_does_not_fit_is_an_error
+    a_filesystem_that_refuses_o_direct_is_written_and_said
     slabs_under_way_survive_the_end_of_the_reactor
 }
 
@@ -185,6 +186,21 @@ fn a_write_that_does_not_fit_is_an_error(backend: Backend) {
     let done = bench.disk_done();
     assert!(matches!(done, DiskDone::Written { result: Err(libc::EFBIG), .. }), "{done:?}");
     assert_eq!(prepare(&mut bench, 2, None), Err(libc::EFBIG));
+}
+
+fn a_filesystem_that_refuses_o_direct_is_written_and_said(backend: Backend) {
+    let folder = Folder::new();
+    let directory = Directory::open_buffered(folder.path());
+    let mut disk = FileDisk::new(Arc::clone(&directory));
+    let mut bench = Bench::with(backend, &ReactorOptions::default(), Some(directory));
+    let line = bench.reactor.describe();
+    assert!(line.ends_with("fdatasync, for this filesystem refuses O_DIRECT"), "{line}");
+    prepare(&mut bench, 1, None).unwrap();
+    bench.io().disk(write(1, 1, 0, blocks(7, 3), true));
+    assert!(matches!(bench.disk_done(), DiskDone::Written { result: Ok(()), .. }));
+    bench.io().disk(DiskOp::Flush { op: OpId(2), segment: 1 });
+    assert!(matches!(bench.disk_done(), DiskDone::Flushed { result: Ok(()), .. }));
+    assert!(read(&mut disk, 1, 0, 3 * BLOCK) == *blocks(7, 3));
 }
 
 fn slabs_under_way_survive_the_end_of_the_reactor(backend: Backend) {
