@@ -108,7 +108,7 @@ impl<'a, 'h, 'w> Change<'a, 'h, 'w> {
         let length = create.data.map_or(0, <[u8]>::len);
         self.db.quotas.on_created(&mut self.db.tree, path, length);
         let stat = self.db.tree.stat(created.id);
-        self.out.push_created(kind, path, stat);
+        self.out.push_text(kind, path, stat);
         self.fire(EventKind::Created, path, acl);
         self.fire_children(above, self.db.tree.get(created.parent).acl);
         Ok(())
@@ -173,7 +173,12 @@ impl<'a, 'h, 'w> Change<'a, 'h, 'w> {
         let after = data.map_or(0, <[u8]>::len);
         self.db.quotas.on_data_set(&mut self.db.tree, path, before, after);
         let stat = self.db.tree.stat(id);
-        self.out.push_stat(kind, stat);
+        if kind == OpCode::Reconfig {
+            let text = String::from_utf8_lossy(data.unwrap_or_default());
+            self.out.push_text(kind, &text, stat);
+        } else {
+            self.out.push_stat(kind, stat);
+        }
         self.fire(EventKind::DataChanged, path, self.db.tree.get(id).acl);
         Ok(())
     }

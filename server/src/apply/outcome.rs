@@ -17,7 +17,7 @@ pub struct Applied {
     pub digest: DigestCheck,
     /// One for a single change, one for each of a multi.
     pub(super) results: Vec<OpResult>,
-    /// Created paths, one after another.
+    /// Created paths, one after another; of a `reconfig` the ensemble's new text.
     pub(super) paths: String,
 }
 
@@ -26,7 +26,7 @@ pub struct Applied {
 pub(super) struct OpResult {
     pub(super) op: OpCode,
     pub(super) err: ErrorCode,
-    /// Where in `Applied::paths` the path stands, for creates.
+    /// Where in `Applied::paths` the path (or text) stands.
     pub(super) path: (usize, usize),
     pub(super) stat: Option<Stat>,
 }
@@ -83,9 +83,10 @@ impl Applied {
         self.results.push(OpResult { op, err, path: (0, 0), stat: None });
     }
 
-    pub(super) fn push_created(&mut self, op: OpCode, path: &str, stat: Stat) {
+    /// A change that is answered with a path, or a text, and a stat.
+    pub(super) fn push_text(&mut self, op: OpCode, text: &str, stat: Stat) {
         let start = self.paths.len();
-        self.paths.push_str(path);
+        self.paths.push_str(text);
         let path = (start, self.paths.len());
         self.results.push(OpResult { op, err: ErrorCode::OK, path, stat: Some(stat) });
     }
@@ -125,6 +126,11 @@ impl Applied {
                 encode_stat(result, out);
             }
             OpCode::SetData | OpCode::SetAcl => encode_stat(result, out),
+            // Only a leader that is not of our kind makes such a txn.
+            OpCode::Reconfig => {
+                Writer(out).buffer(Some(self.path(result).as_bytes()));
+                encode_stat(result, out);
+            }
             _ => {}
         }
     }

@@ -25,6 +25,9 @@ pub struct Asker<'a> {
     pub auth: &'a AuthOptions,
 }
 
+/// What one multiRead may answer in all. A frame of paths can name far more data than it has bytes.
+const MULTI_READ_BYTES_MAX: usize = 16 << 20;
+
 type Answer = Result<(), ErrorCode>;
 
 impl Database {
@@ -216,6 +219,7 @@ impl Reading<'_> {
     /// Each op fails alone; none leaves a watch.
     fn multi_read(&mut self, body: &[u8]) -> Answer {
         let ops = MultiOps::decode(body).map_err(malformed)?;
+        let end = self.out.len() + MULTI_READ_BYTES_MAX;
         for op in ops.iter() {
             let start = self.out.len();
             multi_header(op.op().code(), self.out);
@@ -227,6 +231,9 @@ impl Reading<'_> {
             if let Err(refusal) = answer {
                 self.out.truncate(start);
                 multi_error(refusal, self.out);
+            }
+            if self.out.len() > end {
+                return Err(ErrorCode::BAD_ARGUMENTS);
             }
         }
         multi_end(self.out);

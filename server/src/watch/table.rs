@@ -41,6 +41,7 @@ pub struct WatchCounts {
 #[derive(Debug)]
 pub struct Watches {
     seed: u64,
+    per_connection_max: u32,
     records: Slots<Record>,
     by_pair: HashTable<u32>,
     paths: Slots<Watched>,
@@ -57,8 +58,14 @@ pub struct Watches {
 impl Watches {
     /// `seed` keeps those who choose paths from choosing where they fall in the table.
     pub fn new(seed: u64) -> Self {
+        Self::with_limit(seed, WATCHES_PER_CONNECTION_MAX)
+    }
+
+    /// With another bound on what one connection may have.
+    pub fn with_limit(seed: u64, per_connection_max: u32) -> Self {
         Self {
             seed,
+            per_connection_max,
             records: Slots::default(),
             by_pair: HashTable::new(),
             paths: Slots::default(),
@@ -80,7 +87,7 @@ impl Watches {
             self.set_or_drop(record, (old | bit(table, mode)).get());
             return true;
         }
-        if self.conns.get(conn).records.count >= WATCHES_PER_CONNECTION_MAX {
+        if self.conns.get(conn).records.count >= self.per_connection_max {
             self.forget_if_unused(conn, path);
             return false;
         }

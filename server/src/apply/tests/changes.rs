@@ -255,6 +255,51 @@ fn a_result_is_a_header_and_its_record() {
     assert_eq!(out, [0, 0, 0, 2, 0, 0, 0, 0, 0]);
 }
 
+/// After NodeExists, before the version.
+#[test]
+fn quotas_are_enforced_where_an_operator_wants_that() {
+    let mut server = Server::new();
+    server.create("/app", "12", 0);
+    server.create("/zookeeper/quota/app", "", 0);
+    let limits = "count=-1,bytes=-1=;byteHardLimit=6;countHardLimit=2";
+    server.create("/zookeeper/quota/app/zookeeper_limits", limits, 0);
+    server.create("/zookeeper/quota/app/zookeeper_stats", "count=0,bytes=0", 0);
+    let set = |text: &'static [u8], version| {
+        body(|out| bodies::set_data("/app", Some(text), version, out))
+    };
+    for (is_enforced, created, second, grown) in [(true, 0, -125, -125), (false, 0, 0, 0)] {
+        let enforces_quota = is_enforced;
+        server.prep = Prep::new(PrepOptions { enforces_quota, ..PrepOptions::default() });
+        assert_eq!(server.write(SESSION, OpCode::Create, &create("/app/a", 0)).0, created);
+        assert_eq!(server.write(SESSION, OpCode::Create, &create("/app/a", 0)).0, -110);
+        assert_eq!(server.write(SESSION, OpCode::Create, &create("/app/b", 0)).0, second);
+        assert_eq!(server.write(SESSION, OpCode::SetData, &set(b"123456", 9)).0, -103);
+        let too_long = server.write(SESSION, OpCode::SetData, &set(b"1234567", 9)).0;
+        assert_eq!(too_long, if is_enforced { -125 } else { -103 });
+        assert_eq!(server.write(SESSION, OpCode::SetData, &set(b"1234567", -1)).0, grown);
+        server.delete("/app/a");
+    }
+    let stats = server.db.tree.find("/zookeeper/quota/app/zookeeper_stats").unwrap();
+    assert_eq!(server.db.tree.data(stats), Some(&b"count=2,bytes=7"[..]));
+}
+
+/// A Java leader may change the ensemble; its client may be connected here.
+#[test]
+fn a_reconfig_answers_with_the_new_members() {
+    let mut server = Server::new();
+    let text = b"server.1=a:1:2;3\nversion=9";
+    let header =
+        TxnHeader { session: SESSION, cxid: 1, zxid: Zxid(9), time: 7, kind: OpCode::Reconfig };
+    let mut txn = Vec::new();
+    header.encode(&mut txn);
+    bodies::set_data(CONFIG_PATH, Some(text), -1, &mut txn);
+    server.apply(&txn);
+    let mut reply = Vec::new();
+    server.applied.encode_reply(OpCode::Reconfig, &mut reply);
+    assert_eq!(reply.len(), 4 + text.len() + Stat::BYTES);
+    assert_eq!(reply[4..4 + text.len()], *text);
+}
+
 #[test]
 fn the_configuration_is_local_to_each_server() {
     let mut server = Server::new();

@@ -189,6 +189,15 @@ fn reads_of_a_multi_fail_one_by_one() {
 }
 
 #[test]
+fn a_small_request_cannot_ask_for_everything_a_thousand_times() {
+    let mut server = Server::new();
+    server.create("/big", &"x".repeat(1_000_000), 0);
+    let ops = [(OpCode::GetData, "/big"); 1000];
+    assert_eq!(server.read(OpCode::MultiRead, |out| multi_read(&ops, out)), (-8, vec![]));
+    assert_eq!(server.read(OpCode::MultiRead, |out| multi_read(&ops[..10], out)).0, 0);
+}
+
+#[test]
 fn what_was_missed_is_told_and_the_rest_watched_again() {
     let mut server = Server::new();
     for path in ["/same", "/set", "/grown", "/here"] {
