@@ -23,6 +23,8 @@ struct Arguments {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this program reports to a terminal")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let bar = ProgressBar::new(arguments.seeds);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} left {msg}")
     {

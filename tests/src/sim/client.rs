@@ -325,6 +325,7 @@ impl Client {
         }
         self.connection_zxid = header.zxid;
         self.last_zxid = self.last_zxid.max(header.zxid);
+        tracing::debug!(client = self.number, ?op, ?header, "answered");
         self.answered(op, &header, &mut reader)
     }
 
