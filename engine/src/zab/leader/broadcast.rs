@@ -112,10 +112,13 @@ impl Peer {
         Ok(())
     }
 
-    pub(super) fn answer_syncs(&mut self, decided: Zxid) {
+    /// Answers the syncs that waited for what is told by now; whether there were any.
+    pub(super) fn answer_syncs(&mut self, decided: Zxid) -> bool {
+        let before = self.syncs.len();
         while self.syncs.front().is_some_and(|&zxid| zxid <= decided && zxid <= self.told) {
             self.syncs.pop_front();
             packets::write_bare(&mut self.outbox, Kind::Sync, Zxid::ZERO);
         }
+        self.syncs.len() < before
     }
 }

@@ -131,6 +131,23 @@ impl Peer {
         if self.stage < Stage::Levelling {
             return Ok(());
         }
+        loop {
+            // A SYNC stands right after the commit it waited for: what its client sent afterwards
+            // may be decided too, and must not be seen by what the client sent before.
+            let upto = self.syncs.front().map_or(decided, |&zxid| zxid.min(decided));
+            self.advance_to(upto, epoch, ground)?;
+            if !self.answer_syncs(upto) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn advance_to(
+        &mut self,
+        decided: Zxid,
+        epoch: Epoch,
+        ground: &mut Ground<'_>,
+    ) -> Result<(), PeerError> {
         self.tell_decided(decided, ground);
         while self.backlog() < FEED_BYTES {
             if self.stage == Stage::Levelling && self.is_level() {
@@ -149,7 +166,6 @@ impl Peer {
             }
         }
         self.await_ack(ground.now);
-        self.answer_syncs(decided);
         Ok(())
     }
 
