@@ -151,6 +151,12 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "H1")]
+    fn h1_what_lies_below_the_end_is_no_new_run() {
+        history().push(at(3, 2));
+    }
+
+    #[test]
     fn truncation_and_purge_forget_from_either_end() {
         let mut history = history();
         history.truncate(at(3, 1));

@@ -77,7 +77,7 @@ fn a_truncation_at_a_batch_border_survives_every_cut() {
 }
 
 #[test]
-fn a_truncation_within_a_batch_survives_every_cut() {
+fn t1_a_truncation_within_a_batch_survives_every_cut() {
     truncation_survives(at(1, 22));
 }
 
@@ -97,7 +97,7 @@ fn a_truncation_within_the_last_batch_survives_every_cut() {
 }
 
 #[test]
-fn a_truncation_takes_newer_snapshots_away() {
+fn t2_a_truncation_takes_newer_snapshots_away() {
     let mut bench = history();
     for counter in [10, 20, 30] {
         bench.disk.write(FileName::Snapshot(at(1, counter)), 0, b"snapshot").unwrap();

@@ -26,7 +26,7 @@ fn check_damaged(mut disk: MemoryDisk, label: &str) -> Bench {
 }
 
 #[test]
-fn a_flipped_byte_in_any_durable_batch_but_the_last_is_damage() {
+fn e1_a_flipped_byte_in_any_durable_batch_but_the_last_is_damage() {
     let whole = history();
     let count = whole.model.len();
     // (segment, offset, length) of every batch but the last.
@@ -70,22 +70,47 @@ fn a_flipped_byte_in_a_segments_header_is_damage() {
 }
 
 #[test]
-fn a_missing_segment_is_damage() {
-    for number in 1..=2 {
-        let mut bench = history();
-        bench.disk.lose(FileName::Segment(number));
-        check_damaged(bench.disk, "missing");
-    }
+fn e2_a_segment_missing_in_the_middle_is_damage() {
+    let mut bench = history();
+    let first_of_next = bench.log.segments[1].header.first;
+    bench.disk.lose(FileName::Segment(2));
+    let bench = check_damaged(bench.disk, "missing");
+    assert_eq!(bench.log.durable().next(), Some(first_of_next));
 }
 
 #[test]
-fn a_lost_tail_is_damage_if_the_superblock_knew_of_it() {
+fn e4_a_missing_beginning_is_damage() {
+    let mut bench = history();
+    bench.disk.lose(FileName::Segment(1));
+    let bench = check_damaged(bench.disk, "missing");
+    assert_eq!(bench.log.durable(), Zxid::ZERO);
+}
+
+#[test]
+fn e3_a_lost_tail_is_damage_if_the_superblock_knew_of_it() {
     let mut bench = history();
     bench.log.store_evidence(&mut bench.disk).unwrap();
     let (number, end) = (bench.log.durable.segment, bench.log.durable.end);
     bench.disk.flip(FileName::Segment(number), end - 1);
     let bench = check_damaged(bench.disk, "tail");
     assert_eq!(bench.log.durable(), at(1, 38));
+}
+
+#[test]
+fn e3_a_log_shorter_than_its_cut_truncation_is_damage() {
+    let mut met = 0;
+    for verbs in 0..30 {
+        let mut bench = history();
+        bench.disk.cut_after(verbs);
+        let _ = bench.log.truncate(&mut bench.disk, at(1, 30));
+        bench.disk.crash(verbs);
+        bench.disk.flip(FileName::Segment(1), 3 * BLOCK as u64);
+        // Damage comes before the truncation is finished, and so does what was kept.
+        let bench = check_damaged(bench.disk, "truncation");
+        assert_eq!(bench.log.durable(), at(1, 1));
+        met += u32::from(bench.log.superblock().truncation.is_some());
+    }
+    assert!(met > 0, "some were cut with the marker durable");
 }
 
 #[test]
