@@ -1,5 +1,6 @@
 //! What stands in for the server: a state that is a list of payloads, and its snapshots.
 
+use std::fmt;
 use std::ops::Range;
 
 use ringkeeper_engine::jute::{Reader, WireError};
@@ -8,8 +9,15 @@ use ringkeeper_engine::replica::{Intake, IntakeError, SnapshotFormat};
 use ringkeeper_engine::zxid::Zxid;
 
 /// Everything applied, in order. A snapshot is all of it.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct State(pub(crate) Vec<(Zxid, Vec<u8>)>);
+
+impl fmt::Debug for State {
+    /// Places alone: payloads fill screens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(zxid, payload)| (zxid, payload.len()))).finish()
+    }
+}
 
 impl State {
     fn encode(&self) -> Vec<u8> {

@@ -62,6 +62,8 @@ pub(crate) struct World {
     /// Cuts what is sent into pieces of at most so many bytes.
     pub(crate) piece: usize,
     pub(crate) delay_ms: u64,
+    /// Disks answer late and in any order.
+    pub(crate) disks_lag: bool,
     pub(crate) dice: Dice,
     pub(crate) segment_bytes: u64,
 }
@@ -111,6 +113,7 @@ impl World {
             readers: BTreeMap::new(),
             piece: usize::MAX,
             delay_ms: 0,
+            disks_lag: false,
             dice: Dice(seed),
             segment_bytes: 64 << 10,
         }
@@ -178,6 +181,12 @@ impl World {
         }
     }
 
+    /// A link breaks: both ends hear of it.
+    pub(crate) fn sever(&mut self, end: End) {
+        self.parcels.push_back((self.now + self.delay_ms, end, Parcel::Closed));
+        self.close(end);
+    }
+
     pub(crate) fn open_links(&self) -> Vec<End> {
         self.links.keys().copied().collect()
     }
@@ -192,8 +201,7 @@ impl World {
         let between: Vec<(End, End)> =
             self.links.iter().filter(|l| l.0.0 == a && l.1.0 == b).map(|l| (*l.0, *l.1)).collect();
         for (end, other) in between {
-            self.parcels.push_back((self.now, end, Parcel::Closed));
-            self.close(end);
+            self.sever(end);
             self.parcels.retain(|p| (p.1 != end && p.1 != other) || matches!(p.2, Parcel::Closed));
         }
     }
@@ -354,7 +362,8 @@ impl World {
         let decided = &mut self.decided.0;
         let common = state.len().min(decided.len());
         let from = common.saturating_sub(200);
-        assert_eq!(state[from..common], decided[from..common], "server {id} disagrees");
+        let differs = (from..common).find(|&at| state[at] != decided[at]);
+        assert_eq!(differs.map(|at| (state[at].0, decided[at].0)), None, "server {id} disagrees");
         decided.extend_from_slice(&state[common..]);
     }
 
@@ -380,13 +389,16 @@ impl World {
         true
     }
 
-    /// Answers the oldest disk operation of a server. Whether there was one.
+    /// Answers a disk operation of a server: the oldest, or any where disks lag. Whether there was
+    /// one.
     pub(crate) fn answer_disk(&mut self, id: i64) -> bool {
         let server = self.server(id);
         if server.replica.is_none() || server.holds_disk || server.disk.pending() == 0 {
             return false;
         }
-        let done: DiskDone = server.disk.complete(0);
+        let pending = server.disk.pending() as u64;
+        let at = if self.disks_lag { self.dice.below(pending) as usize } else { 0 };
+        let done: DiskDone = self.server(id).disk.complete(at);
         self.step(id, Event::Disk(done));
         self.end_turn(id);
         true
@@ -399,7 +411,12 @@ impl World {
             if self.deliver() {
                 continue;
             }
-            if !ids.iter().any(|&id| self.answer_disk(id)) {
+            let lags = self.disks_lag;
+            let mut answered = false;
+            for &id in &ids {
+                answered |= (!lags || self.dice.below(3) == 0) && self.answer_disk(id);
+            }
+            if !answered {
                 return;
             }
         }
