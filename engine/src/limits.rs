@@ -68,6 +68,9 @@ pub const FEED_CHUNK_BYTES: usize = 256 << 10;
 /// Emptied send buffers kept for reuse.
 pub const SEND_BUFFERS_KEPT: usize = 32;
 
+/// Links that a leader keeps on its quorum port, introduced or not.
+pub const LEARNERS_MAX: usize = 256;
+
 /// Links of peers that wait for us to be elected, and what each may have sent by then.
 pub const LOBBY_LINKS_MAX: usize = 64;
 pub const LOBBY_BYTES_MAX: usize = 4096;

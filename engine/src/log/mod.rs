@@ -272,6 +272,14 @@ impl Log {
         self.store(disk, record)
     }
 
+    /// Ends the time without a vote where the current epoch does not move: the caller has brought
+    /// this server level with a leader, durably.
+    pub fn store_mended(&mut self, disk: &mut dyn Disk) -> Result<(), LogFailure> {
+        let mut record = self.record();
+        record.damaged = self.damage.is_some();
+        self.store(disk, record)
+    }
+
     /// `zxid` is the newest snapshot: whole, durable, verified by the caller, of this log's
     /// history. For a snapshot that came from a leader see `reset`.
     pub fn store_snapshot(&mut self, disk: &mut dyn Disk, zxid: Zxid) -> Result<(), LogFailure> {

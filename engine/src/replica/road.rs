@@ -42,6 +42,7 @@ impl Replica {
             applied: &mut self.applied,
             disk,
             links: &mut self.links,
+            ports: &mut self.ports,
             buffers: &mut self.buffers,
             out,
         };
@@ -270,14 +271,14 @@ impl Replica {
             return;
         }
         let (role, mut ground) = self.stand(now, disk, out);
+        ground.ports.insert(link, port);
         match role {
             Role::Leader(leader) if dialed.is_none() => leader.on_link_up(link, &mut ground),
             Role::Learner(learner) if learner.link() == link => {
                 learner.on_link_up(link, &mut ground);
             }
-            _ => return out.push(Effect::Close { link }),
+            _ => ground.close(link),
         }
-        self.ports.insert(link, port);
     }
 
     pub(super) fn on_received(

@@ -2,6 +2,8 @@
 //!
 //! Not here: any decision.
 
+use std::collections::BTreeMap;
+
 use crate::ids::{LinkId, LinkIds, ServerId};
 use crate::jute::WireError;
 use crate::limits::SEND_BUFFERS_KEPT;
@@ -29,11 +31,19 @@ pub struct Ground<'a> {
     pub applied: &'a mut Zxid,
     pub disk: &'a mut dyn Disk,
     pub links: &'a mut LinkIds,
+    /// Which port each open link belongs to.
+    pub ports: &'a mut BTreeMap<LinkId, Port>,
     pub buffers: &'a mut Buffers,
     pub out: &'a mut Vec<Effect>,
 }
 
 impl Ground<'_> {
+    /// Ends a link, once what was sent on it has left.
+    pub fn close(&mut self, link: LinkId) {
+        self.ports.remove(&link);
+        self.out.push(Effect::Close { link });
+    }
+
     /// Asks for a link to a member's quorum port.
     pub fn dial(&mut self, to: ServerId) -> LinkId {
         let link = self.links.allocate();

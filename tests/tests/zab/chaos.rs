@@ -1,5 +1,7 @@
 //! Random lives of small ensembles. The checks are the world's.
 
+use ringkeeper_engine::log::FileName;
+
 use crate::world::{Dice, TICK_MS, World};
 
 /// Servers started, level, and in agreement after writes.
@@ -106,6 +108,26 @@ fn a_far_follower_is_brought_level_from_the_log_or_a_snapshot() {
     }
 }
 
+#[test]
+fn a_damaged_server_does_not_vote_and_is_mended_by_a_snapshot() {
+    let mut world = served(3, 0, 6);
+    let leader = world.leader().unwrap();
+    for _ in 0..30 {
+        world.propose(leader, 2000).unwrap();
+        world.pass(1);
+    }
+    let hurt = if leader == 3 { 1 } else { 3 };
+    world.crash(hurt);
+    world.server(hurt).disk.flip(FileName::Segment(1), 5 * 4096 + 100);
+    world.start(hurt);
+    assert!(world.replica(hurt).status().is_damaged);
+    world.pass_until_served(3000);
+    world.pass(2 * TICK_MS);
+    assert!(!world.replica(hurt).status().is_damaged);
+    assert!(world.transcript.iter().any(|line| line.contains(&format!("-> {hurt} SNAP"))));
+    all_agree(&world);
+}
+
 /// Takes a snapshot of what a server has applied and purges its log behind it.
 fn snapshot(world: &mut World, id: i64) {
     let server = world.server(id);
@@ -188,8 +210,13 @@ fn disturb(world: &mut World, dice: &mut Dice, all: i64) {
     }
 }
 
+/// `ZAB_LIVES` asks for more lives than the usual ones.
 #[test]
 fn nothing_decided_is_ever_lost_or_reordered() {
+    let more = std::env::var("ZAB_LIVES").ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+    for seed in 1000..1000 + more {
+        life(seed, 3 + 2 * (seed as i64 % 2), seed as i64 % 3, 120);
+    }
     for seed in 0..12 {
         life(seed, 3, 0, 120);
     }
@@ -198,13 +225,5 @@ fn nothing_decided_is_ever_lost_or_reordered() {
     }
     for seed in 16..18 {
         life(seed, 5, 0, 120);
-    }
-}
-
-#[test]
-#[ignore = "long: the seeds of a night"]
-fn many_lives() {
-    for seed in 1000..1400 {
-        life(seed, 3 + 2 * (seed as i64 % 2), seed as i64 % 3, 120);
     }
 }

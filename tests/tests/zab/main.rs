@@ -3,9 +3,11 @@
 //!
 //! - `world`: the ensemble, its network, and what must hold after every step.
 //! - `chaos`: random cuts, crashes and partitions.
+//! - `golden`: transcripts of what one leader or learner says to scripted peers.
 //!
 //! Not here: sessions, trees, clients (the simulator proper).
 
 mod chaos;
+mod golden;
 mod model;
 mod world;

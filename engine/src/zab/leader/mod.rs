@@ -31,6 +31,7 @@ use super::ground::{Constants, Fault, Ground};
 use super::packets::{Kind, Packet};
 use super::{Effect, LearnerId, Leave, PeerError};
 use crate::ids::{LinkId, ServerId};
+use crate::limits::LEARNERS_MAX;
 use crate::log::Durable;
 use crate::time::Millis;
 use crate::zxid::{Epoch, Zxid};
@@ -117,6 +118,9 @@ impl Leader {
     }
 
     pub fn on_link_up(&mut self, link: LinkId, ground: &mut Ground<'_>) {
+        if self.peers.len() >= LEARNERS_MAX {
+            return ground.close(link);
+        }
         let patience = ground.constants.timing.init_ms();
         self.peers.insert(link, Peer::new(link, ground.now + patience, ground.buffers.take()));
     }
@@ -132,7 +136,7 @@ impl Leader {
         if let Some(mut peer) = self.peers.remove(&link) {
             tracing::warn!(server = %peer.server, ?link, "learner dropped: {error}");
             peer.send(ground);
-            ground.out.push(Effect::Close { link });
+            ground.close(link);
             self.mourn(peer, ground);
         }
     }

@@ -156,6 +156,10 @@ impl Learner {
         assert!(ground.log.durable() >= upto, "law 1: {upto:?} is not durable");
         let accepted = ground.log.superblock().accepted_epoch;
         ground.store_epochs(accepted.max(self.epoch), self.epoch)?;
+        if !ground.log.may_vote() {
+            // What damage had taken is back, also where the epoch stayed the same.
+            ground.log.store_mended(ground.disk)?;
+        }
         packets::write_bare(&mut self.outbox, Kind::Ack, Zxid::new(self.epoch, 0));
         self.silent_until = ground.now + ground.constants.timing.sync_ms();
         self.stage = Stage::Waiting;
