@@ -230,8 +230,9 @@ impl Overlay {
             let entry = self.index.find_entry(newest.hash, |&other| other == number);
             let entry = entry.expect("O1: nothing newer is left, so this is its path's newest");
             match newest.hidden {
-                Some(hidden) => *entry.into_mut() = hidden,
-                None => drop(entry.remove()),
+                Some(hidden) if hidden >= self.first => *entry.into_mut() = hidden,
+                // What it hid has been applied meanwhile: the tree shows it.
+                Some(_) | None => drop(entry.remove()),
             }
             if let Some(session) = newest.session
                 && let Some(numbers) = self.ephemerals.get_mut(&session)
@@ -316,6 +317,19 @@ mod tests {
         assert!(overlay.find("/a").is_none());
         overlay.retire(Zxid(9));
         assert!(overlay.is_empty() && overlay.index.is_empty());
+    }
+
+    #[test]
+    fn what_was_applied_meanwhile_does_not_come_back() {
+        let mut overlay = Overlay::default();
+        push(&mut overlay, "/a", 1, 1, 0);
+        push(&mut overlay, "/a", 2, 2, 0);
+        overlay.retire(Zxid(1));
+        overlay.clear();
+        assert!(overlay.find("/a").is_none(), "O2");
+        assert!(overlay.index.is_empty(), "O1: the index holds living records only");
+        push(&mut overlay, "/a", 3, 3, 0);
+        assert_eq!(version(&overlay, "/a"), Some(3));
     }
 
     #[test]
