@@ -2,3 +2,6 @@
 
 pub mod cli;
 pub mod client;
+pub mod log;
+mod overlay;
+pub mod snapshot;

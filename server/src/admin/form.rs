@@ -45,6 +45,23 @@ impl fmt::Display for JavaDate {
     }
 }
 
+/// `DateFormat` short date and long time of the US, in UTC: `4/5/18, 2:15:58 PM UTC`, as the
+/// tools that print txns have it.
+pub struct JavaShortDate(pub i64);
+
+impl fmt::Display for JavaShortDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.div_euclid(1000);
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let (year, month, day) = civil(days);
+        let (hour, half) = (second / 3600, if second < 43_200 { "AM" } else { "PM" });
+        let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
+        let (minute, second) = (second / 60 % 60, second % 60);
+        let year = year.rem_euclid(100);
+        write!(f, "{month}/{day}/{year:02}, {hour}:{minute:02}:{second:02} {half} UTC")
+    }
+}
+
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
 fn civil(days: i64) -> (i64, i64, i64) {
     // Counted from 0000-03-01, so that the leap day is the last of its year.
@@ -99,6 +116,14 @@ mod tests {
         check(1_795_188_065_000, "Fri Nov 20 15:21:05 UTC 2026");
         check(951_782_400_000, "Tue Feb 29 00:00:00 UTC 2000");
         check(-1, "Wed Dec 31 23:59:59 UTC 1969");
+    }
+
+    #[test]
+    fn short_dates_are_printed_as_java_prints_them() {
+        let check = |ms, expected: &str| assert_eq!(JavaShortDate(ms).to_string(), expected);
+        check(1_522_930_558_000, "4/5/18, 12:15:58 PM UTC");
+        check(1_522_937_758_000, "4/5/18, 2:15:58 PM UTC");
+        check(0, "1/1/70, 12:00:00 AM UTC");
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod word;
 
 pub use answer::answer;
 pub use environment::{Environment, open_files};
-pub use form::JavaDate;
+pub use form::{JavaDate, JavaShortDate};
 pub use metrics::{Distribution, LastMinMax, Metrics, Summary};
 pub use opening::Opening;
 pub use status::{

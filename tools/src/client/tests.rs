@@ -205,6 +205,7 @@ fn a_session_that_no_server_knows_is_expired() {
         vec![
             |mut peer| {
                 peer.open(SESSION);
+                peer.request();
             },
             |mut peer| {
                 peer.open(SessionId::NONE);
@@ -213,6 +214,7 @@ fn a_session_that_no_server_knows_is_expired() {
         "",
     );
     let client = client.expect("a session");
+    client.get("/a", false).expect_err("the connection is lost");
     let last = events.iter().last().expect("the thread ends, and with it the events");
     assert_eq!(last.state, State::Expired);
     assert_eq!(client.get("/a", false), Err(ClientError::SessionExpired));
