@@ -184,3 +184,43 @@ fn what_prep_foresees_is_what_apply_does() {
         run(seed * 0x9e37_79b9, 1500);
     }
 }
+
+/// A request as a client might mangle it: cut, with bytes changed, or with lengths blown up.
+fn mangle(draw: &mut Draw, body: &mut Vec<u8>) {
+    for _ in 0..=draw.below(3) {
+        let at = draw.below(body.len() as u64 + 1) as usize;
+        match draw.below(4) {
+            0 => body.truncate(at),
+            1 => body.insert(at, draw.below(256) as u8),
+            2 if at < body.len() => body[at] = draw.below(256) as u8,
+            _ if at + 4 <= body.len() => {
+                let length = [i32::MIN, -2, -1, 0, 1, 1 << 20, i32::MAX][draw.below(7) as usize];
+                body[at..at + 4].copy_from_slice(&length.to_be_bytes());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// W1: whatever the bytes, a request is answered; and what became a txn applies as foreseen.
+#[test]
+fn mangled_requests_are_answered_like_others() {
+    let mut draw = Draw(7);
+    let mut server = Server::new();
+    for _ in 0..20_000 {
+        let mut body = Vec::new();
+        let op = draw.request(&mut body);
+        mangle(&mut draw, &mut body);
+        if op == OpCode::CloseSession {
+            continue;
+        }
+        let (refusal, txn) = server.prepare(SESSION, op, &body);
+        let next = Prepared { op, refusal, txn };
+        apply_next(&mut server, &next, &mut Suffixes::new());
+        let read = OpCode::from_code(draw.below(108) as i32).unwrap_or(OpCode::MultiRead);
+        server.read(read, |out| out.extend_from_slice(&body));
+        let op = OpCode::SetWatches2;
+        server.db.set_watches(&mut server.watches, ConnId(1), op, &body, &mut |_| {});
+    }
+    assert_eq!(TreeDigest::of(&mut server.db.tree), server.db.digest());
+}
