@@ -261,6 +261,10 @@ impl World {
             }
             for output in outputs {
                 self.carry_out(server, output)?;
+                if self.servers[server].member.is_none() {
+                    // The power went; what else was asked for is lost with it.
+                    return Ok(());
+                }
             }
             if !goes_on {
                 break;
