@@ -38,7 +38,7 @@ enum Role {
     Learner(Learner),
 }
 
-struct Stage {
+pub(crate) struct Stage {
     now: Millis,
     constants: Constants,
     log: Log,
@@ -69,7 +69,7 @@ fn payload(zxid: Zxid, out: &mut Vec<u8>) {
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut disk = MemoryDisk::new();
         let mut options = LogOptions::new(ServerId(ME), 7);
         options.segment_bytes = 64 << 10;
@@ -231,9 +231,10 @@ impl Stage {
                     line += &format!(" {int:#x}");
                 }
                 Kind::Snap => {
-                    let end = rest.windows(14).position(|text| text == SIGNATURE).unwrap();
-                    line += &format!(" and {end} bytes");
-                    rest = &rest[end + SIGNATURE.len()..];
+                    // Cut short where the link ends before the snapshot does.
+                    let end = rest.windows(14).position(|text| text == SIGNATURE);
+                    line += &format!(" and {} bytes", end.unwrap_or(rest.len()));
+                    rest = end.map_or(&[], |end| &rest[end + SIGNATURE.len()..]);
                 }
                 _ => {}
             }
@@ -312,7 +313,12 @@ impl Stage {
         }
     }
 
-    fn run(&mut self, command: &str) -> Vec<String> {
+    /// Whether a link stands for the peer.
+    pub(crate) fn knows(&self, peer: i64) -> bool {
+        self.peers.contains_key(&peer)
+    }
+
+    pub(crate) fn run(&mut self, command: &str) -> Vec<String> {
         self.said.clear();
         let words: Vec<&str> = command.split_whitespace().collect();
         match words[..] {
