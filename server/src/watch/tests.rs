@@ -125,8 +125,18 @@ fn a_connection_that_goes_takes_its_watches_along() {
     assert_eq!(data(&mut watches, "/a/7"), []);
     assert_eq!(children(&mut watches, "/a/7"), [2]);
     assert_eq!(watches.by_path().count(), 999);
+}
+
+/// Compat: the child table is not reported (`DataTree.dumpWatches`, 3.9.5).
+#[test]
+fn a_report_by_connection_shows_the_data_table() {
+    let mut watches = watches();
+    watches.add(A, "/data", Table::Data, Mode::Standard);
+    watches.add(A, "/child", Table::Child, Mode::Standard);
+    watches.add_mode(A, "/both", Mode::Persistent);
     let (conn, paths) = watches.data_by_connection().next().unwrap();
-    assert_eq!((conn, paths.count()), (B, 999));
+    assert_eq!((conn, paths.collect::<Vec<_>>()), (A, vec!["/data", "/both"]));
+    assert_eq!(watches.by_path().count(), 3);
 }
 
 #[test]
