@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use ringkeeper::config::{self, Config, JvmFlag};
+use ringkeeper::config::{self, JvmFlag};
 use ringkeeper::runtime::{self, QuickstartOptions};
 
 const EXAMPLES: &str = "\
@@ -18,7 +18,7 @@ Examples:
   ringkeeper serve -D jute.maxbuffer=4194304 -D zookeeper.snapCount=500000 zoo.cfg
 
 A zoo.cfg, myid, ports, clients and four-letter words of ZooKeeper work as they are. Data lies in
-dataDir/ringkeeper; what ZooKeeper keeps in dataDir/version-2 is read and never changed.
+dataDir/ringkeeper; what ZooKeeper keeps in dataDir/version-2 is left as it is, and not read.
 Diagnostics go to standard error; RUST_LOG=debug says more, RUST_LOG=warn less.
 Exit codes are ZooKeeper's: 0 stopped, 1 failed, 2 bad arguments or configuration, 3 data directory.";
 
@@ -71,20 +71,13 @@ fn main() -> ExitCode {
 fn serve(file: &str, flags: &[JvmFlag]) -> ExitCode {
     runtime::start_tracing();
     match config::load(file, flags, &mut read) {
-        Ok(config) => {
-            warn(&config);
-            runtime::serve(config)
-        }
+        Ok(config) => runtime::serve(config),
         Err(faults) => {
             faults.iter().for_each(|fault| eprintln!("{fault}"));
             eprintln!("{}", config::LAST_WORDS);
             ExitCode::from(config::EXIT_CODE)
         }
     }
-}
-
-fn warn(config: &Config) {
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
 }
 
 #[expect(

@@ -122,7 +122,7 @@ fn configuration(out: &mut String, status: &dyn Status) {
     put("secureClientPort", &-1);
     put("dataDir", &config.data.data_dir.join("ringkeeper").display());
     put("dataDirSize", &sizes.data_bytes);
-    put("dataLogDir", &config.data.data_log_dir.join("ringkeeper").display());
+    put("dataLogDir", &config.data.data_dir.join("ringkeeper/log").display());
     put("dataLogSize", &sizes.log_bytes);
     put("tickTime", &config.timing.tick_ms);
     put("maxClientCnxns", &config.connections.per_address_max.unwrap_or(0));
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(
             answer_of(&mut Sample::leader(), Word::Conf),
             "clientPort=2181\nsecureClientPort=-1\ndataDir=/d/ringkeeper\ndataDirSize=4096\n\
-             dataLogDir=/d/ringkeeper\ndataLogSize=67108864\ntickTime=3000\nmaxClientCnxns=60\n\
+             dataLogDir=/d/ringkeeper/log\ndataLogSize=67108864\ntickTime=3000\nmaxClientCnxns=60\n\
              minSessionTimeout=6000\nmaxSessionTimeout=60000\nclientPortListenBacklog=-1\n\
              serverId=1\ninitLimit=10\nsyncLimit=5\nelectionAlg=3\nelectionPort=3888\n\
              quorumPort=2888\npeerType=0\nmembership: \n\

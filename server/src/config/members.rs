@@ -306,23 +306,16 @@ fn merge_client_port(
 }
 
 fn quorum_options(typed: &mut Typed<'_>, member: Member, ensemble: Ensemble) -> QuorumOptions {
-    let mut number = |key, default| {
-        typed.lenient_number((key, Form::Property), default, 1..=i64::MAX).unsigned_abs()
-    };
-    let notification_ms_min = number("fastleader.minNotificationInterval", 200);
-    let notification_ms_max = number("fastleader.maxNotificationInterval", 60_000);
-    let dial_timeout_ms = number("cnxTimeout", 5000);
+    let dial_timeout = ("cnxTimeout", Form::Property);
+    let dial_timeout_ms = typed.lenient_number(dial_timeout, 5000, 1..=i64::MAX).unsigned_abs();
     let first = |addresses: &[Address]| addresses.first().cloned().expect("a line names one");
     QuorumOptions {
         role: member.role,
         quorum_address: first(&member.quorum),
         election_address: first(&member.election),
         listens_on_all_ips: typed.boolean("quorumListenOnAllIPs", false),
-        notification_ms_min,
-        notification_ms_max: notification_ms_max.max(notification_ms_min),
         dial_timeout_ms,
         tcp_keep_alive: typed.lenient_boolean("tcpKeepAlive", false),
-        dynamic_config_file: typed.raw.dynamic_config_file().map(Into::into),
         ensemble,
     }
 }

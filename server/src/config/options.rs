@@ -13,17 +13,11 @@ use ringkeeper_engine::quorum::{Address, Ensemble, Role};
 /// Where data lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataOptions {
-    /// `dataDir`: `myid`, and `ringkeeper/` with superblock and snapshots.
+    /// `dataDir`: `myid`, and `ringkeeper/` with superblock, log and snapshots.
     pub data_dir: PathBuf,
-    /// `dataLogDir`, else `dataDir`: `ringkeeper/log`. A disk of its own makes writes steadier.
-    pub data_log_dir: PathBuf,
-    /// `datadir.autocreate`: make the directories that are missing.
-    pub creates_dirs: bool,
     /// `db.autocreate`: a server without any data begins with an empty tree. Without it, it may
     /// not vote until a leader has given it one.
     pub creates_database: bool,
-    /// `snapshot.trust.empty`: import a `version-2` that has logs but no snapshot.
-    pub trusts_missing_snapshot: bool,
     /// `ringkeeper.diskBudget`: what log and snapshots together may take before the oldest history
     /// goes. History that a restart needs never goes, so the real use may be higher.
     pub disk_budget_bytes: u64,
@@ -40,8 +34,6 @@ pub struct Timing {
     pub init_limit_ticks: u64,
     /// `syncLimit`, in ticks: how long a peer may be silent.
     pub sync_limit_ticks: u64,
-    /// `connectToLearnerMasterLimit`, in ticks; `initLimit` where it is 0 or absent.
-    pub connect_limit_ticks: u64,
 }
 
 /// Java's backlog for a listener that asks for none.
@@ -94,43 +86,19 @@ pub struct QuorumOptions {
     pub election_address: Address,
     /// `quorumListenOnAllIPs`: bind ports 1 and 2 on every address.
     pub listens_on_all_ips: bool,
-    /// `fastleader.minNotificationInterval`.
-    pub notification_ms_min: u64,
-    /// `fastleader.maxNotificationInterval`.
-    pub notification_ms_max: u64,
     /// `cnxTimeout`: how long dialling a peer may take.
     pub dial_timeout_ms: u64,
     /// `tcpKeepAlive`.
     pub tcp_keep_alive: bool,
-    /// `dynamicConfigFile`, where the members came from it.
-    pub dynamic_config_file: Option<PathBuf>,
 }
 
-/// When snapshots are taken, and in which form.
+/// When snapshots are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotOptions {
     /// `snapCount`, at least 2: a snapshot comes between half and all of that many txns.
     pub txns_max: u64,
     /// `snapSizeLimitInKb`: or between half and all of that many bytes of log; `None` is never.
     pub log_bytes_max: Option<u64>,
-    /// `snapshot.compression.method`.
-    pub compression: Compression,
-    /// `serializeLastProcessedZxid.enabled`: the third seal of the file.
-    pub seals_last_zxid: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    None,
-    Gzip,
-    Snappy,
-}
-
-/// How the log and its disk are watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogOptions {
-    /// `fsync.warningthresholdms`: a sync slower than this is traced.
-    pub slow_sync_warning_ms: u64,
 }
 
 /// What the tree offers.
@@ -157,15 +125,8 @@ pub struct AclOptions {
     pub skips_checks: bool,
     /// `DigestAuthenticationProvider.enabled`.
     pub digest_scheme: bool,
-    /// `DigestAuthenticationProvider.digestAlg`. Must be equal on all servers.
-    pub digest_algorithm: DigestAlgorithm,
     /// `DigestAuthenticationProvider.superDigest`: `user:base64` of who may do everything.
     pub super_digest: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestAlgorithm {
-    Sha1,
 }
 
 /// When a client has to wait.
@@ -175,8 +136,6 @@ pub struct Throttle {
     /// read. In an ensemble of three or more it is shared by the servers that are not the leader,
     /// see [`Throttle::outstanding_share`].
     pub outstanding_max: u32,
-    /// `largeRequestMaxBytes`: bytes of requests in flight.
-    pub request_bytes_max: usize,
 }
 
 impl Throttle {
@@ -227,7 +186,6 @@ pub struct Config {
     /// `None`: standalone.
     pub quorum: Option<QuorumOptions>,
     pub snapshots: SnapshotOptions,
-    pub log: LogOptions,
     pub tree: TreeOptions,
     pub acl: AclOptions,
     pub throttle: Throttle,
@@ -243,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_outstanding_limit_is_shared_among_more_than_two_voters() {
-        let throttle = Throttle { outstanding_max: 1000, request_bytes_max: 0 };
+        let throttle = Throttle { outstanding_max: 1000 };
         assert_eq!(throttle.outstanding_share(1), 1000);
         assert_eq!(throttle.outstanding_share(2), 1000);
         assert_eq!(throttle.outstanding_share(3), 500);

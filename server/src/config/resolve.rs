@@ -19,14 +19,12 @@ const PORT_MAX: i64 = 65_535;
 const INT_MAX: i64 = i32::MAX as i64;
 
 const CONNECTIONS_MAX_DEFAULT: u32 = 65_535;
-const REQUEST_BYTES_DEFAULT: i64 = 256 << 20;
 const SNAPSHOTS_KEPT_LEAST: i64 = 3;
 const DISK_BUDGET_DEFAULT: u64 = 10 << 30;
 /// Less would leave no room for the log to turn over between two snapshots.
 const DISK_BUDGET_LEAST: u64 = 8 * SEGMENT_BYTES;
 
 const _: () = assert!(DISK_BUDGET_LEAST < DISK_BUDGET_DEFAULT);
-const _: () = assert!(REQUEST_BYTES_DEFAULT as usize > TXN_BYTES_MAX);
 
 /// Booleans of the file that nothing acts on. ZooKeeper does not start with a bad one either.
 const UNUSED_BOOLEANS: [&str; 7] = [
@@ -40,7 +38,8 @@ const UNUSED_BOOLEANS: [&str; 7] = [
 ];
 
 /// Numbers of the file that nothing acts on.
-const UNUSED_NUMBERS: [&str; 6] = [
+const UNUSED_NUMBERS: [&str; 7] = [
+    "connectToLearnerMasterLimit",
     "observerMasterPort",
     "quorum.cnxn.threads.size",
     "jvm.pause.warn-threshold.ms",
@@ -60,7 +59,6 @@ impl RawConfig {
         let connections = connections(&mut typed);
         let client_port = client_port(&mut typed);
         let Membership { me, quorum, client_port } = members::resolve(&mut typed, client_port);
-        let timing = Timing { connect_limit_ticks: connect_limit(&mut typed, &timing), ..timing };
         if quorum.is_some() {
             members::check_limits(&mut typed, &timing);
         }
@@ -74,7 +72,6 @@ impl RawConfig {
             sessions: sessions(&mut typed, &timing),
             quorum,
             snapshots: snapshots(&mut typed),
-            log: LogOptions { slow_sync_warning_ms: slow_sync(&mut typed) },
             tree: tree(&mut typed),
             acl: acl(&mut typed),
             throttle: throttle(&mut typed),
@@ -143,14 +140,6 @@ fn timing(typed: &mut Typed<'_>) -> Timing {
         tick_ms: tick_ms.unsigned_abs(),
         init_limit_ticks: typed.number("initLimit", 0, 0..=INT_MAX).unsigned_abs(),
         sync_limit_ticks: typed.number("syncLimit", 0, 0..=INT_MAX).unsigned_abs(),
-        connect_limit_ticks: 0,
-    }
-}
-
-fn connect_limit(typed: &mut Typed<'_>, timing: &Timing) -> u64 {
-    match typed.number("connectToLearnerMasterLimit", 0, 0..=INT_MAX).unsigned_abs() {
-        0 => timing.init_limit_ticks,
-        ticks => ticks,
     }
 }
 
@@ -164,7 +153,6 @@ fn data(typed: &mut Typed<'_>) -> DataOptions {
         );
     }
     let data_dir = data_dir.unwrap_or_default();
-    let data_log_dir = directory(typed, "dataLogDir").unwrap_or_else(|| data_dir.clone());
     let kept = typed.number("autopurge.snapRetainCount", 3, i64::MIN..=i64::MAX);
     if let Some(setting) = typed.raw.file_setting("autopurge.snapRetainCount")
         && kept < SNAPSHOTS_KEPT_LEAST
@@ -174,10 +162,7 @@ fn data(typed: &mut Typed<'_>) -> DataOptions {
     }
     DataOptions {
         data_dir,
-        data_log_dir,
-        creates_dirs: typed.lenient_boolean("datadir.autocreate", true),
         creates_database: typed.lenient_boolean("db.autocreate", true),
-        trusts_missing_snapshot: typed.lenient_boolean("snapshot.trust.empty", false),
         disk_budget_bytes: typed.bytes(
             "ringkeeper.diskBudget",
             DISK_BUDGET_DEFAULT,
@@ -272,32 +257,11 @@ fn snapshots(typed: &mut Typed<'_>) -> SnapshotOptions {
     let txns = typed.lenient_number(("snapCount", Form::Property), 100_000, i64::MIN..=i64::MAX);
     let kilobytes = ("snapSizeLimitInKb", Form::Property);
     let kilobytes = typed.lenient_number(kilobytes, 4_194_304, i64::MIN..=i64::MAX >> 10);
-    let seals_last_zxid = typed.lenient_boolean("serializeLastProcessedZxid.enabled", true);
-    let compression = match typed.setting("snapshot.compression.method", Form::Property) {
-        None => Compression::None,
-        Some(setting) => match setting.value.as_str() {
-            "" => Compression::None,
-            "gz" => Compression::Gzip,
-            "snappy" => Compression::Snappy,
-            other => {
-                let remark = format!("\"{other}\" is neither gz nor snappy; nothing is compressed");
-                typed.warn(&setting.place, "snapshot.compression.method", remark);
-                Compression::None
-            }
-        },
-    };
     SnapshotOptions {
         // Compat: less than 2 counts as 2 (`ZooKeeperServer.getSnapCount`, 3.9.5).
         txns_max: txns.max(2).unsigned_abs(),
         log_bytes_max: u64::try_from(kilobytes).ok().filter(|&kb| kb > 0).map(|kb| kb << 10),
-        compression,
-        seals_last_zxid,
     }
-}
-
-fn slow_sync(typed: &mut Typed<'_>) -> u64 {
-    let key = ("fsync.warningthresholdms", Form::Property);
-    typed.lenient_number(key, 1000, 0..=i64::MAX).unsigned_abs()
 }
 
 fn tree(typed: &mut Typed<'_>) -> TreeOptions {
@@ -335,7 +299,6 @@ fn acl(typed: &mut Typed<'_>) -> AclOptions {
     AclOptions {
         skips_checks: typed.choice("skipACL", "yes", "no", false),
         digest_scheme: typed.lenient_boolean("DigestAuthenticationProvider.enabled", true),
-        digest_algorithm: DigestAlgorithm::Sha1,
         super_digest: typed.text(super_digest, Form::Property).map(str::to_owned),
     }
 }
@@ -354,12 +317,7 @@ fn auth_providers(typed: &mut Typed<'_>) {
 fn throttle(typed: &mut Typed<'_>) -> Throttle {
     let outstanding = ("globalOutstandingLimit", Form::Property);
     let outstanding = typed.lenient_number(outstanding, 1000, 1..=INT_MAX);
-    let bytes = ("largeRequestMaxBytes", Form::Property);
-    let bytes = typed.lenient_number(bytes, REQUEST_BYTES_DEFAULT, TXN_BYTES_MAX as i64..=i64::MAX);
-    Throttle {
-        outstanding_max: u32::try_from(outstanding).expect("an i32 above zero fits"),
-        request_bytes_max: usize::try_from(bytes).expect("positive, and pointers have 64 bits"),
-    }
+    Throttle { outstanding_max: u32::try_from(outstanding).expect("an i32 above zero fits") }
 }
 
 fn whitelist(typed: &Typed<'_>) -> Vec<String> {
