@@ -28,7 +28,7 @@ const SLICE_BYTES: usize = 64 << 10;
 const SLICE_SLOTS: u32 = 1024;
 
 /// Chunks the background has not written yet, at most.
-const CHUNKS_UNDER_WAY: usize = 64;
+pub(super) const CHUNKS_UNDER_WAY: usize = 64;
 
 /// What is asked of whoever writes snapshots.
 #[derive(Debug)]
@@ -218,7 +218,7 @@ impl Member {
             || progress.bytes > progress.threshold(by_bytes, entropy)
     }
 
-    fn begin_snapshot(&mut self) {
+    pub(super) fn begin_snapshot(&mut self) {
         let zxid = self.db.last_zxid();
         if self.checkpoint.files.contains_key(&zxid) {
             return;

@@ -29,6 +29,8 @@ mod output;
 mod request;
 mod role;
 mod status;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod words;
 mod write;

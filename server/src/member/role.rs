@@ -71,6 +71,7 @@ impl Member {
         }
         info!(?role, zxid = %self.db.last_zxid(), sessions = tracker.len(), "serving");
         self.tracker = Some(tracker);
+        self.serving_since = at.now;
         self.prep.clear();
         self.role = role;
         self.next_reap = at.now + self.options.config.tree.container_check_interval_ms;

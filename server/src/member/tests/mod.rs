@@ -1,0 +1,193 @@
+//! What a member promises, on one server alone. What several promise together: `tests/src/sim`.
+
+mod harness;
+mod snapshots;
+
+use ringkeeper_engine::jute::Writer;
+
+use crate::wire::{ErrorCode, OpCode, SessionId};
+use harness::{Alone, PING, create, get_data, set_data};
+
+const CREATE: i32 = OpCode::Create as i32;
+const SET: i32 = OpCode::SetData as i32;
+const GET: i32 = OpCode::GetData as i32;
+const CLOSE: i32 = OpCode::CloseSession as i32;
+
+#[test]
+fn m3_nobody_is_served_before_there_is_a_leader() {
+    let mut alone = Alone::new("");
+    let conn = alone.accept();
+    assert_eq!(alone.connect(conn, SessionId::NONE, &[0; 16], 0), None);
+    assert_eq!(alone.closed, [conn]);
+}
+
+#[test]
+fn f1_a_read_waits_behind_the_sessions_own_write_and_nothing_else() {
+    let mut alone = Alone::serving("");
+    let (writer, ..) = alone.client();
+    let (reader, ..) = alone.client();
+    alone.ask(writer, 1, CREATE, &create("/a"));
+    alone.ask(writer, 2, GET, &get_data("/a", false));
+    alone.ask(writer, PING.0, PING.1, b"");
+    alone.ask(reader, 1, GET, &get_data("/", false));
+    alone.turn();
+    assert_eq!(alone.replies(writer), [], "F1: the disk has not answered");
+    assert_eq!(alone.replies(reader), [(1, 0)], "F2: another connection's read goes on");
+    alone.settle();
+    assert_eq!(alone.replies(writer), [(1, 0), (2, 0), PING_REPLY], "F1");
+}
+
+/// Compat: a ping is answered with xid -2 whatever it was sent with.
+const PING_REPLY: (i32, i32) = (-2, 0);
+
+#[test]
+fn f3_an_id_is_not_the_id_of_two_connections() {
+    let mut alone = Alone::serving("");
+    let first = alone.accept();
+    alone.member.disconnected(first);
+    let second = alone.accept();
+    assert_ne!(first, second, "F3");
+    alone.bytes(first, &[0, 0, 0, 0]);
+    alone.turn();
+    assert!(alone.closed.is_empty(), "what comes late for the first does nothing to the second");
+}
+
+#[test]
+fn m2_the_event_leaves_before_the_reply_that_reflects_it() {
+    let mut alone = Alone::serving("");
+    let (conn, ..) = alone.client();
+    alone.ask(conn, 1, CREATE, &create("/a"));
+    alone.ask(conn, 2, GET, &get_data("/a", true));
+    alone.ask(conn, 3, SET, &set_data("/a"));
+    alone.settle();
+    assert_eq!(alone.replies(conn), [(1, 0), (2, 0), (-1, 0), (3, 0)], "M2");
+}
+
+#[test]
+fn m1_what_is_applied_is_applied_once_and_in_order() {
+    let mut alone = Alone::serving("");
+    let (conn, ..) = alone.client();
+    for xid in 1..=20 {
+        alone.ask(conn, xid, CREATE, &create(&format!("/n{xid}")));
+    }
+    alone.settle();
+    let expected: Vec<(i32, i32)> = (1..=20).map(|xid| (xid, 0)).collect();
+    assert_eq!(alone.replies(conn), expected, "M1");
+    assert_eq!(alone.member.database().last_zxid().0, 21, "one zxid each, and the session's");
+}
+
+/// Compat: -6 with zxid -1, and the connection ends.
+#[test]
+fn an_op_no_client_may_send_is_refused_and_the_connection_ends() {
+    for op in [0, 10, 13, 20, -10, 4711] {
+        let mut alone = Alone::serving("");
+        let (conn, ..) = alone.client();
+        alone.ask(conn, 5, op, b"");
+        alone.settle();
+        assert_eq!(alone.replies(conn), [(5, ErrorCode::UNIMPLEMENTED.0)], "op {op}");
+        assert_eq!(alone.closed, [conn], "op {op}");
+    }
+}
+
+/// Compat: without a JAAS configuration the token is answered with none and all goes on.
+#[test]
+fn sasl_that_is_not_configured_is_answered_with_a_null_token() {
+    let mut alone = Alone::serving("");
+    let (conn, ..) = alone.client();
+    let mut token = Vec::new();
+    Writer(&mut token).buffer(Some(b"hello"));
+    alone.ask(conn, 1, OpCode::Sasl as i32, &token);
+    alone.turn();
+    let frames = alone.frames(conn);
+    assert_eq!(&frames[0][16..], (-1i32).to_be_bytes());
+    assert!(alone.closed.is_empty());
+}
+
+#[test]
+fn a_malformed_write_is_refused_here_and_takes_no_zxid() {
+    let mut alone = Alone::serving("");
+    let (conn, ..) = alone.client();
+    let before = alone.member.database().last_zxid();
+    for op in [1, 2, 5, 7, 15, 19, 21] {
+        alone.ask(conn, op, op, &[0xff]);
+        alone.settle();
+        assert_eq!(alone.replies(conn), [(op, ErrorCode::MARSHALLING_ERROR.0)], "op {op}");
+    }
+    assert_eq!(alone.member.database().last_zxid(), before);
+    assert!(alone.closed.is_empty(), "the connection stays");
+}
+
+/// Compat: the session's good connection is closed although the password is wrong.
+#[test]
+fn a_wrong_password_ends_the_sessions_other_connection_too() {
+    let mut alone = Alone::serving("");
+    let (good, session, _) = alone.client();
+    let thief = alone.accept();
+    let response = alone.connect(thief, session, &[1; 16], 0).expect("an answer");
+    assert_eq!((response.session, response.timeout_ms), (SessionId::NONE, 0));
+    assert_eq!(alone.closed, [good, thief]);
+    let back = alone.accept();
+    let (_, again) = (back, alone.connect(back, session, &crate::session::password(session), 0));
+    assert_eq!(again.expect("the session lives").session, session);
+}
+
+#[test]
+fn a_client_that_has_seen_more_is_sent_away() {
+    let mut alone = Alone::serving("");
+    let (_, session, password) = alone.client();
+    let conn = alone.accept();
+    assert_eq!(alone.connect(conn, session, &password, 1 << 40), None);
+    assert_eq!(alone.closed, [conn], "its session's other connection stays");
+}
+
+#[test]
+fn closing_a_session_answers_and_then_ends_the_connection() {
+    let mut alone = Alone::serving("");
+    let (conn, session, _) = alone.client();
+    alone.ask(conn, 1, CLOSE, b"");
+    alone.ask(conn, 2, GET, &get_data("/", false));
+    alone.settle();
+    assert_eq!(alone.replies(conn), [(1, 0)], "what came behind it is dropped");
+    assert_eq!(alone.closed, [conn]);
+    assert!(!alone.member.database().sessions().contains_key(&session));
+}
+
+#[test]
+fn a_session_that_stays_silent_expires_once() {
+    let mut alone = Alone::serving("");
+    let (conn, session, _) = alone.client();
+    for _ in 0..12 {
+        alone.now += 1_000;
+        let at = alone.at();
+        alone.member.tick(at, &mut alone.disk);
+        alone.settle();
+    }
+    assert!(!alone.member.database().sessions().contains_key(&session));
+    assert_eq!(alone.closed, [conn]);
+    assert_eq!(alone.member.database().last_zxid().0, 2, "created, closed, nothing else");
+}
+
+#[test]
+fn a_frame_may_come_in_any_pieces() {
+    let mut alone = Alone::serving("");
+    let (conn, ..) = alone.client();
+    let mut frame = vec![0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 4];
+    frame.extend_from_slice(&get_data("/", false));
+    frame[3] = (frame.len() - 4) as u8;
+    for byte in &frame {
+        alone.bytes(conn, &[*byte]);
+    }
+    alone.turn();
+    assert_eq!(alone.replies(conn), [(9, 0)]);
+}
+
+#[test]
+fn a_four_letter_word_is_answered_and_ends_the_connection() {
+    let mut alone = Alone::serving("4lw.commands.whitelist=ruok");
+    let conn = alone.accept();
+    alone.bytes(conn, b"ru");
+    alone.bytes(conn, b"ok");
+    alone.turn();
+    assert_eq!(alone.sent.remove(&conn).as_deref(), Some(&b"imok"[..]));
+    assert_eq!(alone.closed, [conn]);
+}

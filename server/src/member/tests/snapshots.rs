@@ -1,0 +1,82 @@
+//! Snapshots as the member takes them.
+
+use ringkeeper_engine::log::{Disk, FileName};
+use ringkeeper_engine::zxid::Zxid;
+
+use super::harness::{Alone, create, set_data};
+use super::{CREATE, SET};
+use crate::member::SnapshotOp;
+use crate::snapshot::{open, restore};
+use crate::tree::OwnerRules;
+
+fn snapshots(alone: &mut Alone) -> Vec<Zxid> {
+    let files = alone.disk.list().expect("the disk lists");
+    files
+        .into_iter()
+        .filter_map(|(file, _)| match file {
+            FileName::Snapshot(zxid) => Some(zxid),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_snapshot_is_of_the_moment_it_began_whatever_comes_after() {
+    let mut alone = Alone::serving("snapCount=10");
+    let (conn, ..) = alone.client();
+    alone.ask(conn, 1, CREATE, &create("/a"));
+    let mut xid = 2;
+    while alone.snapshot_ops.is_empty() {
+        alone.ask(conn, xid, SET, &set_data("/a"));
+        alone.settle();
+        xid += 1;
+    }
+    let SnapshotOp::Begin { zxid: began } = alone.snapshot_ops[0] else {
+        panic!("a snapshot begins with its beginning");
+    };
+    alone.ask(conn, xid, CREATE, &create("/later"));
+    alone.settle();
+    assert!(snapshots(&mut alone).is_empty(), "C1: nothing is there before it is verified");
+    alone.write_snapshots();
+    assert_eq!(snapshots(&mut alone), [began]);
+    let restored = restore(open(&mut alone.disk, began), OwnerRules::default()).expect("reads back");
+    let recorded = restored.recorded.expect("a digest is recorded");
+    assert_eq!((recorded.zxid, recorded.tree), (began, restored.digest));
+    assert!(restored.tree.find("/later").is_none());
+}
+
+#[test]
+fn c1_older_snapshots_go_after_a_newer_one_is_verified_and_the_log_reaches_back() {
+    let mut alone = Alone::serving("snapCount=10\nautopurge.snapRetainCount=3");
+    let (conn, ..) = alone.client();
+    alone.ask(conn, 1, CREATE, &create("/a"));
+    for xid in 2..200 {
+        alone.ask(conn, xid, SET, &set_data("/a"));
+        alone.settle();
+        alone.write_snapshots();
+        let kept = snapshots(&mut alone);
+        assert!(kept.len() <= 4, "C1: three are kept, and one that is about to go");
+        let newest = kept.last().copied().unwrap_or(Zxid::ZERO);
+        assert!(alone.member.replica.log().history().base() <= newest, "C2");
+    }
+    assert_eq!(snapshots(&mut alone).len(), 3);
+}
+
+#[test]
+fn c3_chunks_under_way_are_bounded() {
+    let mut alone = Alone::serving("snapCount=1000000");
+    let (conn, ..) = alone.client();
+    for xid in 1..400 {
+        alone.ask(conn, xid, CREATE, &create(&format!("/n{xid}-{}", "x".repeat(4000))));
+        alone.settle();
+    }
+    alone.member.begin_snapshot();
+    for _ in 0..2_000 {
+        alone.turn();
+    }
+    let chunk = |op: &&SnapshotOp| matches!(op, SnapshotOp::Chunk { .. });
+    let under_way = alone.snapshot_ops.iter().filter(chunk).count();
+    assert!(under_way <= super::super::checkpoint::CHUNKS_UNDER_WAY, "C3");
+    alone.write_snapshots();
+    assert_eq!(snapshots(&mut alone).len(), 1);
+}
