@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_comes_back_in_order_with_its_own_bytes() {
+    fn f1_what_waits_comes_back_in_order_with_its_own_bytes() {
         let mut held = Held::default();
         let mut frame = Vec::new();
         held.push(Waiting::Write { xid: 1, op: 5, since_ms: 0 }, b"");

@@ -5,9 +5,8 @@
 //! nothing else does. Replies gather in the connection's `out` and leave once a turn.
 //!
 //! Invariants, asserted where they could break:
-//! - F1. Replies of one connection leave in the order of its requests.
-//! - F2. A read waits only behind its own connection's writes and syncs.
-//! - F3. A connection id is never used for two connections: it carries a generation.
+//! - F1. What a connection waits for comes back in the order it was asked for.
+//! - F2. A connection id is never used for two connections: it carries a generation.
 //!
 //! Not here: what a request means (`member`), sockets (`runtime`), the records (`wire`).
 

@@ -40,7 +40,7 @@ const BUFFERS_KEPT: usize = 256;
 /// A send buffer larger than this is not kept.
 const BUFFER_BYTES_KEPT: usize = 256 << 10;
 
-/// F3: a generation fits into 31 bits, which leaves the top bit of an id to the runtime.
+/// F2: a generation fits into 31 bits, which leaves the top bit of an id to the runtime.
 const GENERATION_MAX: u32 = u32::MAX >> 1;
 
 fn id_of(slot: u32, generation: u32) -> ConnId {
@@ -234,5 +234,65 @@ impl Frontend {
     /// When `idle_too_long` is worth asking again.
     pub fn idle_deadline(&self) -> Option<Millis> {
         self.idle.first_key_value().map(|(bucket, _)| Millis(bucket * IDLE_BUCKET_MS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn open(front: &mut Frontend, now: u64) -> ConnId {
+        let peer = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
+        front.open(peer, Millis(now), 0, 10_000)
+    }
+
+    #[test]
+    fn f2_a_place_is_used_again_under_another_id() {
+        let mut front = Frontend::default();
+        let first = open(&mut front, 0);
+        assert!(front.close(first).is_some());
+        let second = open(&mut front, 0);
+        assert_ne!(first, second);
+        assert!(front.get(first).is_none() && front.close(first).is_none());
+        assert_eq!(front.count(), 1);
+        assert!(second.0 >> 63 == 0, "F2: the top bit is the runtime's");
+    }
+
+    #[test]
+    fn a_session_is_with_the_connection_that_took_it_last() {
+        let mut front = Frontend::default();
+        let (first, second) = (open(&mut front, 0), open(&mut front, 0));
+        let session = SessionId(7);
+        assert_eq!(front.bind(session, first), None);
+        assert_eq!(front.bind(session, second), Some(first));
+        front.close(first);
+        assert_eq!(front.of_session(session), Some(second), "its former holder takes nothing away");
+        front.close(second);
+        assert_eq!(front.of_session(session), None);
+    }
+
+    #[test]
+    fn a_connection_that_speaks_is_not_idle() {
+        let mut front = Frontend::default();
+        let (silent, lively) = (open(&mut front, 0), open(&mut front, 0));
+        if let Some(connection) = front.get_mut(lively) {
+            connection.timeout_ms = 8_000;
+            connection.heard(Millis(9_000));
+        }
+        assert_eq!(front.idle_too_long(Millis(9_000)), []);
+        assert_eq!(front.idle_too_long(Millis(12_000)), [silent]);
+        assert_eq!(front.idle_too_long(Millis(20_000)), [lively]);
+    }
+
+    #[test]
+    fn connections_are_counted_by_address() {
+        let mut front = Frontend::default();
+        let id = open(&mut front, 0);
+        open(&mut front, 0);
+        assert_eq!(front.count_from(Ipv4Addr::LOCALHOST.into()), 2);
+        front.close(id);
+        assert_eq!(front.count_from(Ipv4Addr::LOCALHOST.into()), 1);
     }
 }

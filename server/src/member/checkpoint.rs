@@ -8,6 +8,8 @@
 //! - C1. Nothing older goes before a newer snapshot is verified and in the superblock.
 //! - C2. The log always reaches back to the newest snapshot.
 //! - C3. Chunks under way are bounded: a slow disk slows the walk, not the memory.
+//! - C4. A snapshot is reported finished only when its bytes, its name and its directory are on
+//!   disk and it has been read back and verified.
 //!
 //! Not here: the format (`snapshot`), threads (`runtime`).
 

@@ -14,6 +14,8 @@
 //! - M1. What is applied is applied in zxid order, once, through one function (law 6).
 //! - M2. A reply that reflects a change leaves after the watch events of that change.
 //! - M3. No client is served before the replica says that this server may serve.
+//! - M4. Replies of one connection leave in the order of its requests; a read waits only behind its
+//!   own connection's writes and syncs.
 //!
 //! Not here: sockets, files, threads (`runtime`), agreement (`engine::replica`).
 

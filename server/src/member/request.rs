@@ -122,7 +122,7 @@ impl Member {
         }
     }
 
-    /// Whether something of this connection waits, so that what comes next must wait too (F1).
+    /// Whether something of this connection waits, so that what comes next must wait too (M4).
     fn must_wait(&self, conn: ConnId) -> bool {
         self.front.get(conn).is_some_and(|connection| !connection.held.is_empty())
     }

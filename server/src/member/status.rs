@@ -155,7 +155,7 @@ impl Status for Asked<'_> {
             })
             .filter(|watching| !watching.paths.is_empty())
             .collect();
-        all.sort_by(|a, b| a.session.cmp(&b.session));
+        all.sort_by_key(|watching| watching.session);
         all
     }
 

@@ -2,11 +2,7 @@
 //!
 //! Snapshot files, and names of servers to look up.
 //! Jobs come over a channel, in order; answers go back over another and wake the core.
-//!
-//! Invariants:
-//! - B1. A snapshot is reported done only after its bytes, its name and its directory are on disk
-//!   and it has been read back and verified.
-//! - B2. A job that fails is reported with file, offset and errno; it is never tried again here.
+//! A job that fails is reported with file, offset and errno, and never tried again.
 //!
 //! Not here: when a snapshot is due (`member::checkpoint`), segments of the log (`engine::io`).
 
@@ -45,7 +41,6 @@ pub(super) struct Background {
 
 impl Background {
     /// Starts the thread. `disk` is its own view of the data directory.
-    #[expect(clippy::disallowed_methods, reason = "AI-1: runtime is where threads are made")]
     pub(super) fn start(disk: FileDisk, waker: Waker) -> std::io::Result<(Self, Answers)> {
         let (jobs, inbox) = channel();
         let (done, answers) = channel();

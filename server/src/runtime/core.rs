@@ -132,7 +132,7 @@ impl Core {
                 return Ok(());
             }
             let timeout = self.timeout();
-            reactor.turn(timeout, &mut self).map_err(|error| Failure::Reactor(error))?;
+            reactor.turn(timeout, &mut self).map_err(Failure::Reactor)?;
             self.report_unsent(reactor.io());
             let at = moment();
             if self.member.deadline().is_some_and(|deadline| deadline <= at.now) {
@@ -333,10 +333,9 @@ impl Core {
         }
         info!("stopping: no new connections; what is under way is answered first");
         self.stopping_since = Some(clock::now().0);
-        for listener in [self.listeners.client, self.listeners.quorum, self.listeners.election] {
-            if let Some(listener) = listener {
-                io.close_listener(listener);
-            }
+        let Listeners { client, quorum, election } = self.listeners;
+        for listener in [client, quorum, election].into_iter().flatten() {
+            io.close_listener(listener);
         }
         self.member.stop_reading();
     }

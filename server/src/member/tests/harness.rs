@@ -42,7 +42,11 @@ impl Alone {
         let config = config::load("test.cfg", &[], &mut read).expect("the test's configuration");
         let mut disk = MemoryDisk::new();
         let me = ServerId(1);
-        let options = LogOptions { segment_bytes: 64 << 10, batch_bytes_max: 8 << 10, ..LogOptions::new(me, 0) };
+        let options = LogOptions {
+            segment_bytes: 64 << 10,
+            batch_bytes_max: 8 << 10,
+            ..LogOptions::new(me, 0)
+        };
         let log = Log::open(&mut disk, options, 7).expect("an empty disk opens").log;
         let timing = Timing { tick_ms: 1000, init_limit: 10, sync_limit: 5 };
         let replica = Replica::new(

@@ -22,7 +22,7 @@ fn m3_nobody_is_served_before_there_is_a_leader() {
 }
 
 #[test]
-fn f1_a_read_waits_behind_the_sessions_own_write_and_nothing_else() {
+fn m4_a_read_waits_behind_the_sessions_own_write_and_nothing_else() {
     let mut alone = Alone::serving("");
     let (writer, ..) = alone.client();
     let (reader, ..) = alone.client();
@@ -31,22 +31,22 @@ fn f1_a_read_waits_behind_the_sessions_own_write_and_nothing_else() {
     alone.ask(writer, PING.0, PING.1, b"");
     alone.ask(reader, 1, GET, &get_data("/", false));
     alone.turn();
-    assert_eq!(alone.replies(writer), [], "F1: the disk has not answered");
-    assert_eq!(alone.replies(reader), [(1, 0)], "F2: another connection's read goes on");
+    assert_eq!(alone.replies(writer), [], "M4: the disk has not answered");
+    assert_eq!(alone.replies(reader), [(1, 0)], "M4: another connection's read goes on");
     alone.settle();
-    assert_eq!(alone.replies(writer), [(1, 0), (2, 0), PING_REPLY], "F1");
+    assert_eq!(alone.replies(writer), [(1, 0), (2, 0), PING_REPLY], "M4");
 }
 
 /// Compat: a ping is answered with xid -2 whatever it was sent with.
 const PING_REPLY: (i32, i32) = (-2, 0);
 
 #[test]
-fn f3_an_id_is_not_the_id_of_two_connections() {
+fn an_id_is_not_the_id_of_two_connections() {
     let mut alone = Alone::serving("");
     let first = alone.accept();
     alone.member.disconnected(first);
     let second = alone.accept();
-    assert_ne!(first, second, "F3");
+    assert_ne!(first, second, "two lives, two ids");
     alone.bytes(first, &[0, 0, 0, 0]);
     alone.turn();
     assert!(alone.closed.is_empty(), "what comes late for the first does nothing to the second");

@@ -5,7 +5,7 @@ use ringkeeper_engine::zxid::Zxid;
 
 use super::harness::{Alone, create, set_data};
 use super::{CREATE, SET};
-use crate::member::SnapshotOp;
+use crate::member::{SnapshotDone, SnapshotOp, SnapshotTask};
 use crate::snapshot::{open, restore};
 use crate::tree::OwnerRules;
 
@@ -39,7 +39,8 @@ fn a_snapshot_is_of_the_moment_it_began_whatever_comes_after() {
     assert!(snapshots(&mut alone).is_empty(), "C1: nothing is there before it is verified");
     alone.write_snapshots();
     assert_eq!(snapshots(&mut alone), [began]);
-    let restored = restore(open(&mut alone.disk, began), OwnerRules::default()).expect("reads back");
+    let restored =
+        restore(open(&mut alone.disk, began), OwnerRules::default()).expect("reads back");
     let recorded = restored.recorded.expect("a digest is recorded");
     assert_eq!((recorded.zxid, recorded.tree), (began, restored.digest));
     assert!(restored.tree.find("/later").is_none());
@@ -79,4 +80,33 @@ fn c3_chunks_under_way_are_bounded() {
     assert!(under_way <= super::super::checkpoint::CHUNKS_UNDER_WAY, "C3");
     alone.write_snapshots();
     assert_eq!(snapshots(&mut alone).len(), 1);
+}
+
+#[test]
+fn c4_what_is_reported_finished_survives_a_power_cut() {
+    let mut finished = 0;
+    for verbs in 0..60 {
+        let mut alone = Alone::serving("snapCount=1000000");
+        let (conn, ..) = alone.client();
+        alone.ask(conn, 1, CREATE, &create("/a"));
+        alone.settle();
+        let zxid = alone.member.database().last_zxid();
+        alone.member.begin_snapshot();
+        alone.turn();
+        alone.turn();
+        let mut task = SnapshotTask::default();
+        let mut is_finished = false;
+        alone.disk.cut_after(verbs);
+        for op in std::mem::take(&mut alone.snapshot_ops) {
+            let done = task.carry_out(op, &mut alone.disk);
+            is_finished |= matches!(done, Some(SnapshotDone::Finished { .. }));
+        }
+        alone.disk.crash(verbs);
+        finished += u32::from(is_finished);
+        if is_finished {
+            let restored = restore(open(&mut alone.disk, zxid), OwnerRules::default());
+            assert!(restored.is_ok_and(|restored| restored.tree.find("/a").is_some()), "C4");
+        }
+    }
+    assert!(finished > 0, "with enough verbs it is finished");
 }
