@@ -39,7 +39,7 @@ type Print = Box<dyn FnMut(String) + Send>;
 pub fn run(arguments: &CliArguments) -> u8 {
     let prints_watches = Arc::new(AtomicBool::new(!arguments.json));
     if !arguments.json {
-        println!("Connecting to {}", arguments.server);
+        say(format_args!("Connecting to {}", arguments.server));
     }
     match &arguments.command {
         Some(words) => run_one(arguments, words, prints_watches),
@@ -52,7 +52,7 @@ fn run_one(arguments: &CliArguments, words: &[String], prints_watches: Arc<Atomi
     if let Err(error) = command::check_name(words) {
         return report(&error, arguments.json);
     }
-    let print: Print = Box::new(|text| println!("{text}"));
+    let print: Print = Box::new(|text| say(format_args!("{text}")));
     let client = match connect(arguments, prints_watches, print) {
         Ok(client) => client,
         Err(error) => return report(&error, arguments.json),
@@ -95,12 +95,21 @@ fn connect(
 
 fn show(answer: &Answer, json: bool) {
     let text = if json { format!("{}\n", answer.json()) } else { answer.text() };
-    let mut out = io::stdout().lock();
-    // A reader that has gone away, as `head` does, is no failure of the command.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    write(&text);
     if !json && let Some(remark) = answer.remark() {
         eprintln!("{remark}");
     }
+}
+
+/// One line on standard output.
+fn say(line: std::fmt::Arguments<'_>) {
+    write(&format!("{line}\n"));
+}
+
+/// A reader that has gone away, as `head` does, is no failure of the command.
+fn write(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn report(error: &CliError, json: bool) -> u8 {

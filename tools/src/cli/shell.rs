@@ -15,7 +15,7 @@ use rustyline::{Context, Editor, ExternalPrinter, Helper};
 
 use super::arguments::CliArguments;
 use super::command::{self, CliError};
-use super::{Print, connect, line, report, show, usage};
+use super::{Print, connect, line, report, say, show, usage};
 use crate::client::{Client, State};
 
 /// The lines `history` looks back on.
@@ -39,7 +39,7 @@ enum Next {
 }
 
 pub(super) fn run(arguments: &CliArguments, prints_watches: Arc<AtomicBool>) -> u8 {
-    println!("Welcome to ZooKeeper!");
+    say(format_args!("Welcome to ZooKeeper!"));
     let mut shell = Shell {
         arguments: arguments.clone(),
         prints_watches,
@@ -84,7 +84,7 @@ impl Shell {
                 // A terminal that has gone away shows nothing more.
                 let _ = printer.print(format!("{text}\n"));
             }),
-            Err(_) => Box::new(|text| println!("{text}")),
+            Err(_) => Box::new(|text| say(format_args!("{text}"))),
         };
         match connect(&self.arguments, Arc::clone(&self.prints_watches), print) {
             Ok(client) => {
@@ -107,9 +107,12 @@ impl Shell {
         let words = line::words(text);
         let own = words.first().map_or("", String::as_str);
         let operand = words.get(1).map(String::as_str);
+        // Compat: leaving keeps the exit code of the command before (`ZooKeeperMain`, 3.9.5).
+        if matches!(own, "quit" | "exit") {
+            return Next::Quit;
+        }
         self.exit_code = 0;
         match own {
-            "quit" | "exit" => return Next::Quit,
             "close" => self.disconnect(editor),
             "connect" => match operand.map_or(Ok(self.arguments.server.clone()), str::parse) {
                 Ok(server) => {
@@ -121,12 +124,12 @@ impl Shell {
             "history" => {
                 let first = self.lines.len().saturating_sub(HISTORY_SHOWN + 1);
                 let numbered = self.lines.iter().enumerate().skip(first);
-                numbered.for_each(|(number, line)| println!("{number} - {line}"));
+                numbered.for_each(|(number, line)| say(format_args!("{number} - {line}")));
             }
             "printwatches" => match operand {
                 None => {
                     let on = self.prints_watches.load(Ordering::Relaxed);
-                    println!("printwatches is {}", if on { "on" } else { "off" });
+                    say(format_args!("printwatches is {}", if on { "on" } else { "off" }));
                 }
                 Some(word) => self.prints_watches.store(word == "on", Ordering::Relaxed),
             },
@@ -138,7 +141,7 @@ impl Shell {
 
     fn ask(&mut self, words: &[String]) {
         let Some(client) = &self.client else {
-            println!("Not connected");
+            say(format_args!("Not connected"));
             return;
         };
         match command::run(client, words) {

@@ -236,6 +236,7 @@ impl Client {
 
     pub(super) fn close_session(&self) {
         if self.shared.state() == State::Connected {
+            self.shared.lock().is_closing = true;
             // The server closes the connection after its answer, or before: either is an end.
             let _ = self.shared.call(OpCode::CloseSession, &[]);
         }

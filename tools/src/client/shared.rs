@@ -43,6 +43,8 @@ pub(super) struct Inner {
     pub(super) auths: Vec<(String, Vec<u8>)>,
     /// Why there is no connection.
     pub(super) trouble: String,
+    /// The session is being closed: when the connection ends, none is sought again.
+    pub(super) is_closing: bool,
     writer: Option<TcpStream>,
     waiting: BTreeMap<i32, Sender<Reply>>,
     last_xid: i32,
@@ -58,6 +60,7 @@ impl Shared {
             watches: Watches::default(),
             auths: Vec::new(),
             trouble: String::new(),
+            is_closing: false,
             writer: None,
             waiting: BTreeMap::new(),
             last_xid: 0,
@@ -166,9 +169,11 @@ impl Shared {
         let mut inner = self.lock();
         inner.writer = None;
         inner.trouble = trouble;
-        if inner.state != State::Closed {
-            inner.state = state;
-        }
+        inner.state = match inner.state {
+            State::Closed => State::Closed,
+            _ if inner.is_closing => State::Closed,
+            _ => state,
+        };
         inner.waiting.clear();
         self.changed.notify_all();
     }
