@@ -54,6 +54,8 @@ class Comparison:
         if all(same) and not self.jumped:
             return None
         label = expected.label + (":zxid" if all(same) else "")
+        if isinstance(expected.step, Word):
+            return Difference(label, describe(expected), *_lines_apart(expected.got, got.got))
         return Difference(label, describe(expected), shown(expected.got), shown(got.got))
 
     def _reply(self, expected: Optional[Reply], got: Optional[Reply]) -> bool:
@@ -81,6 +83,14 @@ class Comparison:
             self.distance, self.jumped = b - a, True
         self.zxids[a] = b
         return True
+
+
+def _lines_apart(expected: list[Reply], got: list[Reply]) -> tuple[str, str]:
+    """The lines that only one of two texts has."""
+    a, b = (b"".join(t.value for _, tokens in replies for t in tokens).decode().split("\n")
+            for replies in (expected, got))
+    return (" | ".join(line for line in a if line not in b) or "the same lines",
+            " | ".join(line for line in b if line not in a) or "the same lines")
 
 
 def describe(record: Record) -> str:

@@ -32,6 +32,20 @@ MNTR_EXACT = {
     "zk_num_alive_connections", "zk_outstanding_requests", "zk_auth_failed_count",
 }
 
+# Metrics of Java's own threads, queues and caches, and of ours: the other has no such thing.
+MNTR_OWN = re.compile(
+    r"zk_((avg|min|max|cnt|sum|p50|p95|p99|p999)_)?("
+    r"\w*(commit_proc|commitproc|prep_process|sync_process|session_queue|final_proc|dead_watcher)\w*|"
+    r"\w*_per_namespace|add_dead_watcher_stall_time|close_session_prep_time|commit_process_time|"
+    r"connection_token_deficit|jvm_pause_time_ms|learner_request_processor_queue_size|"
+    r"(local|server)_write_committed_time_ms|netty_queued_buffer_capacity|om_\w+|propagation_latency|"
+    r"proposal_ack_creation_latency|proposal_process_time|request_throttle\w*|restore\w*|socket_closing_time|"
+    r"session_queues_drained|ensemble_auth_\w+|insecure_admin_count|response_packet\w*|"
+    r"snapshot_rate_limited_count|"
+    r"stale_(requests|replies)\w*|throttled_ops|tls_handshake_exceeded|skip_learner_request\w*|"
+    r"requests_not_forwarded\w*|write_batch_time\w*|limit_\w+|\w*quota_exceeded_error\w*)")
+MNTR_QUOTA = re.compile(r"zk_\w+_quota_(count|bytes)_(limit|usage)_per_namespace")
+
 
 def masked(word: str, answer: bytes) -> bytes:
     """The answer with its masks laid on; lines whose order means nothing are sorted."""
@@ -49,5 +63,7 @@ def _mntr(text: str) -> str:
     lines = []
     for line in text.splitlines():
         key, _, value = line.partition("\t")
+        if MNTR_OWN.fullmatch(key) and not MNTR_QUOTA.fullmatch(key):
+            continue
         lines.append(f"{key}\t{value if key in MNTR_EXACT else 'N'}")
     return "\n".join(sorted(lines))

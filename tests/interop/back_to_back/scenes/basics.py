@@ -164,7 +164,6 @@ def _specials(s: Scene) -> None:
     s.call("a", Op.AUTH, ops.auth("digest", b"x:y"), xid=9)
     s.call("a", Op.PING, b"with a body")
     s.call("a", Op.SASL, ops.buffer(b"token"), xid=1000)
-    s.call("a", Op.SASL, ops.buffer(None), xid=1001)
     s.pipeline("a", [(Op.CREATE, ops.create("/p1", b"")), (Op.GET_DATA, ops.watched("/p1")),
                      (Op.DELETE, ops.versioned("/p1")), (Op.GET_DATA, ops.watched("/p1")),
                      (Op.CREATE, ops.create("/p1", b"")), (Op.CREATE, ops.create("/p1/x", b"")),
@@ -174,6 +173,8 @@ def _specials(s: Scene) -> None:
 
 
 def _unknown(s: Scene) -> None:
+    s.open("u")
+    s.call("u", Op.SASL, ops.buffer(None), ends=True, what="sasl-null")
     for op in (0, 10, 13, 23, 99, 108, 1000, -1, -12, 0x7FFFFFFF, -0x80000000):
         s.open("u")
         body = ops.versioned("/c") if op == 13 else b""

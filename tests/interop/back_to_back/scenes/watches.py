@@ -67,7 +67,6 @@ def _persistent(s: Scene, p: str) -> None:
     s.call("w", Op.ADD_WATCH, ops.path_and_number("/", 0))
     _life(s, "/direct")
     s.call("w", Op.REMOVE_WATCHES, ops.path_and_number("/", 4))
-    s.call("w", Op.ADD_WATCH, ops.path_and_number(None, 0))
     s.call("w", Op.ADD_WATCH, ops.path_and_number(f"{p}/", 1))
     _life(s, f"{p}/z")
 
