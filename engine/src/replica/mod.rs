@@ -268,6 +268,13 @@ impl Replica {
         }
     }
 
+    /// Learner: the tree differs from the one the leader foresaw; see `zab::learner`.
+    pub fn distrust(&mut self) {
+        if let Role::Learner(learner) = &mut self.role {
+            learner.distrust();
+        }
+    }
+
     /// Learner: asks whether a session that came here is alive. `Effect::Revalidated` answers.
     pub fn revalidate(&mut self, session: i64, timeout_ms: i32) {
         if let Role::Learner(learner) = &mut self.role {

@@ -61,6 +61,9 @@ impl Member {
                  compare the servers with the `hash` four-letter word"
             );
         }
+        if matches!(applied.digest, DigestCheck::Differs { .. }) {
+            self.replica.distrust();
+        }
         if self.tracker.is_some() {
             self.prep.retire(header.zxid);
         }

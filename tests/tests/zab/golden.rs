@@ -349,6 +349,12 @@ impl Stage {
                 self.act(|_, _| Ok(()));
             }
             ["disk"] => self.quiet_disk(),
+            ["distrust"] => self.act(|role, _| {
+                if let Role::Learner(learner) = role {
+                    learner.distrust();
+                }
+                Ok(())
+            }),
             ["pass", ms] => self.pass(ms.parse().unwrap()),
             ["answer"] => self.act(|role, _| {
                 if let Role::Learner(learner) = role {

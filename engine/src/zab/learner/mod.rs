@@ -100,6 +100,8 @@ pub struct Learner {
     acked: Zxid,
     /// The PING to answer.
     pinged: Option<Zxid>,
+    /// The tree is not the one the leader foresaw.
+    is_distrusted: bool,
 }
 
 impl Learner {
@@ -126,6 +128,7 @@ impl Learner {
             announced: *ground.applied,
             acked: Zxid::ZERO,
             pinged: None,
+            is_distrusted: false,
         }
     }
 
@@ -258,6 +261,15 @@ impl Learner {
         }
     }
 
+    /// The tree differs from the one the leader foresaw (law 12). Between Ringkeeper servers that is
+    /// proof, and the turn ends with this learner leaving for a snapshot.
+    ///
+    /// Compat: a Java leader's digests are wrong for a few txns after its restart while all trees
+    /// agree (3.9.5), so there it is for the operator to see, and nothing more.
+    pub fn distrust(&mut self) {
+        self.is_distrusted = self.cumulative;
+    }
+
     /// Everything that gathered in this turn leaves: ACKs, then one send; the tree is told.
     pub fn end_turn(&mut self, ground: &mut Ground<'_>) -> Result<(), Fault> {
         if self.is_live() {
@@ -265,6 +277,9 @@ impl Learner {
         }
         self.announce(ground);
         self.send(ground);
+        if self.is_distrusted {
+            return Err(Fault::Leave(Leave::NeedsSnapshot));
+        }
         if self.unsent > PEER_QUEUE_BYTES_MAX {
             return Err(Fault::Leave(Leave::Congested));
         }
