@@ -1,0 +1,244 @@
+//! Servers of one system as processes, in a folder that goes with them.
+//!
+//! Both systems get the same `zoo.cfg`, which says nothing about durability: every write is synced
+//! before it is acknowledged, as both do by default.
+//!
+//! Invariants:
+//! - CE1. Every process that was started is ended and waited for, also when a run fails.
+//!
+//! Not here: which program (`system`), what is asked of it (`crate::load`).
+
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::system::System;
+use crate::host::process_cpu_us;
+
+/// Below the ports that the kernel gives to outgoing connections.
+const PORTS: std::ops::Range<u16> = 21_000..32_000;
+
+const START_LOOKS: u32 = 600;
+const START_LOOK: Duration = Duration::from_millis(100);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why an ensemble does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsembleError {
+    #[error("{0}: {1}")]
+    Folder(PathBuf, io::Error),
+    #[error("no free port")]
+    NoPort,
+    #[error("{0} does not start: {1}")]
+    Start(&'static str, io::Error),
+    #[error("server {id} of {system} ended:\n{log}")]
+    Ended { system: &'static str, id: usize, log: String },
+    #[error("{0} does not serve after a minute; see {1}")]
+    Silent(&'static str, PathBuf),
+}
+
+/// A running ensemble; a single server is standalone.
+pub struct Ensemble {
+    system: System,
+    folder: PathBuf,
+    servers: Vec<Server>,
+}
+
+struct Server {
+    id: usize,
+    client: SocketAddr,
+    log: PathBuf,
+    process: Child,
+}
+
+impl Ensemble {
+    /// Starts `count` servers with their data below `folder` and waits until all serve.
+    pub fn start(system: &System, count: usize, folder: &Path) -> Result<Self, EnsembleError> {
+        let name = format!("ringkeeper-bench-{}-{}", std::process::id(), system.short_name());
+        let folder = folder.join(name);
+        let mut ensemble =
+            Self { system: system.clone(), folder: folder.clone(), servers: Vec::new() };
+        let ports = free_ports(3 * count)?;
+        let members = if count == 1 { String::new() } else { members(&ports) };
+        for (index, ports) in ports.chunks(3).enumerate() {
+            let server = Server::start(system, index + 1, ports[0], &members, &folder)?;
+            ensemble.servers.push(server);
+        }
+        ensemble.wait_serving()?;
+        Ok(ensemble)
+    }
+
+    fn wait_serving(&mut self) -> Result<(), EnsembleError> {
+        let system = self.system.short_name();
+        for _ in 0..START_LOOKS {
+            for server in &mut self.servers {
+                if !matches!(server.process.try_wait(), Ok(None)) {
+                    let log = fs::read_to_string(&server.log).unwrap_or_default();
+                    return Err(EnsembleError::Ended { system, id: server.id, log });
+                }
+            }
+            if self.servers.iter().all(|server| server.mode().is_some()) {
+                return Ok(());
+            }
+            sleep(START_LOOK);
+        }
+        Err(EnsembleError::Silent(system, self.folder.clone()))
+    }
+
+    /// Where clients connect, the leader first.
+    pub fn clients(&self) -> Vec<SocketAddr> {
+        let mut servers: Vec<_> =
+            self.servers.iter().map(|server| (!server.leads(), server.client)).collect();
+        servers.sort();
+        servers.into_iter().map(|(_, client)| client).collect()
+    }
+
+    /// The leader's process, while one leads.
+    pub fn leader(&self) -> Option<u32> {
+        self.servers.iter().find(|server| server.leads()).map(|server| server.process.id())
+    }
+
+    /// CPU time of all servers together.
+    pub fn cpu_us(&self) -> u64 {
+        self.servers.iter().filter_map(|server| process_cpu_us(server.process.id())).sum()
+    }
+
+    /// Memory of all servers together, as far as it is resident.
+    pub fn resident_bytes(&self) -> u64 {
+        let pages = |server: &Server| {
+            let path = format!("/proc/{}/statm", server.process.id());
+            let statm = fs::read_to_string(path).ok()?;
+            statm.split_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        let page = rustix::param::page_size() as u64;
+        self.servers.iter().filter_map(pages).sum::<u64>() * page
+    }
+}
+
+impl Drop for Ensemble {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            // A process that has ended by itself cannot be killed, and need not be.
+            let _ = server.process.kill();
+            let _ = server.process.wait();
+        }
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("{} stays behind: {error}", self.folder.display());
+        }
+    }
+}
+
+impl Server {
+    fn start(
+        system: &System,
+        id: usize,
+        client: u16,
+        members: &str,
+        folder: &Path,
+    ) -> Result<Self, EnsembleError> {
+        let folder = folder.join(id.to_string());
+        let failed = |error| EnsembleError::Folder(folder.clone(), error);
+        let zoo_cfg = write_files(&folder, id, client, members).map_err(failed)?;
+        let log = folder.join("out.txt");
+        let out = OpenOptions::new().create(true).append(true).open(&log).map_err(failed)?;
+        let err = out.try_clone().map_err(failed)?;
+        let process = system
+            .command(&zoo_cfg)
+            .current_dir(&folder)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .map_err(|error| EnsembleError::Start(system.short_name(), error))?;
+        let client = SocketAddr::from((Ipv4Addr::LOCALHOST, client));
+        Ok(Self { id, client, log, process })
+    }
+
+    fn mode(&self) -> Option<String> {
+        let srvr = ask(self.client, "srvr").ok()?;
+        srvr.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+    }
+
+    fn leads(&self) -> bool {
+        self.mode().is_some_and(|mode| mode == "leader" || mode == "standalone")
+    }
+}
+
+/// Makes a server's folder with `zoo.cfg` and `myid`.
+fn write_files(folder: &Path, id: usize, client: u16, members: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let zoo_cfg = folder.join("zoo.cfg");
+    let text = format!(
+        "dataDir={}\nclientPort={client}\nclientPortAddress=127.0.0.1\ntickTime=2000\n\
+         initLimit=10\nsyncLimit=5\nmaxClientCnxns=0\nadmin.enableServer=false\n\
+         4lw.commands.whitelist=*\n{members}",
+        folder.display()
+    );
+    let write = |path: &Path, text: &str| {
+        let how = OpenOptions::new().create(true).write(true).truncate(true).open(path);
+        how?.write_all(text.as_bytes())
+    };
+    write(&zoo_cfg, &text)?;
+    write(&folder.join("myid"), &format!("{id}\n"))?;
+    Ok(zoo_cfg)
+}
+
+/// The `server.N` lines for ports in threes: client, quorum, election.
+fn members(ports: &[u16]) -> String {
+    ports.chunks(3).enumerate().fold(String::new(), |mut text, (index, ports)| {
+        let _ = writeln!(text, "server.{}=127.0.0.1:{}:{}", index + 1, ports[1], ports[2]);
+        text
+    })
+}
+
+fn free_ports(count: usize) -> Result<Vec<u16>, EnsembleError> {
+    // Somewhere else for each process, so that two runs beside each other seldom meet.
+    let first = PORTS.start + (std::process::id() % 700) as u16 * 13;
+    let all = (first..PORTS.end).chain(PORTS.start..first);
+    let free = all.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let ports: Vec<u16> = free.take(count).collect();
+    if ports.len() == count { Ok(ports) } else { Err(EnsembleError::NoPort) }
+}
+
+/// A four-letter word's answer.
+fn ask(address: SocketAddr, word: &str) -> io::Result<String> {
+    let mut connection = TcpStream::connect_timeout(&address, ANSWER_TIMEOUT)?;
+    connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    connection.write_all(word.as_bytes())?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_have_a_line_each() {
+        let text = members(&[1, 2, 3, 4, 5, 6]);
+        assert_eq!(text, "server.1=127.0.0.1:2:3\nserver.2=127.0.0.1:5:6\n");
+    }
+
+    #[test]
+    fn ports_are_free_and_different() {
+        let mut ports = free_ports(9).unwrap();
+        ports.dedup();
+        assert_eq!(ports.len(), 9);
+    }
+
+    #[test]
+    fn ce1_a_server_that_ends_at_once_is_reported_with_its_words() {
+        let system = System::Ringkeeper { program: "/bin/echo".into() };
+        let Err(error) = Ensemble::start(&system, 1, &std::env::temp_dir()) else {
+            panic!("an echo does not serve");
+        };
+        assert!(error.to_string().contains("serve"), "{error}");
+    }
+}

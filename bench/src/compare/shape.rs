@@ -1,0 +1,78 @@
+//! What is compared: a mix over so many connections with so many requests on their way.
+//!
+//! Written `mix:CONNECTIONSxOUTSTANDING`, with `:BYTES` where it is not 100 bytes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum as _;
+
+use crate::load::Mix;
+
+const BYTES_DEFAULT: usize = 100;
+
+/// One line of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub mix: Mix,
+    pub connections: usize,
+    pub outstanding: usize,
+    pub bytes: usize,
+}
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("\"{text}\" is no MIX:CONNECTIONSxOUTSTANDING[:BYTES]");
+        let mut parts = text.split(':');
+        let mix = parts.next().and_then(|mix| Mix::from_str(mix, false).ok()).ok_or_else(wrong)?;
+        let (connections, outstanding) =
+            parts.next().and_then(|size| size.split_once('x')).ok_or_else(wrong)?;
+        let number = |text: &str| text.parse().ok().filter(|n| *n > 0_usize).ok_or_else(wrong);
+        let bytes = parts.next().map_or(Ok(BYTES_DEFAULT), number)?;
+        if parts.next().is_some() {
+            return Err(wrong());
+        }
+        let (connections, outstanding) = (number(connections)?, number(outstanding)?);
+        Ok(Self { mix, connections, outstanding, bytes })
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mix, connections, outstanding, bytes } = self;
+        write!(f, "{}:{connections}x{outstanding}", mix.name())?;
+        if *bytes == BYTES_DEFAULT { Ok(()) } else { write!(f, ":{bytes}") }
+    }
+}
+
+impl Shape {
+    /// In words, for tables.
+    pub fn describe(&self) -> String {
+        let Self { mix, connections, outstanding, bytes } = self;
+        let what = match mix {
+            Mix::Set => "setData",
+            Mix::Create => "create",
+            Mix::CreateDelete => "create and delete",
+            Mix::Get => "getData",
+            Mix::Mixed => "9 getData : 1 setData",
+        };
+        format!("{what} {bytes} B, {connections} x {outstanding}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_written_as_it_is_read() {
+        for text in ["set:30x100", "create-delete:1x1", "get:5000x2:1024"] {
+            assert_eq!(text.parse::<Shape>().unwrap().to_string(), text);
+        }
+        for text in ["set", "sett:1x1", "set:0x1", "set:1x1:1:1", "set:1"] {
+            assert!(text.parse::<Shape>().is_err(), "{text}");
+        }
+    }
+}
