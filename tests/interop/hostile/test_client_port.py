@@ -93,6 +93,33 @@ def test_a_connection_that_never_speaks_is_dropped(standalone, ended):
     assert ended(connection, 40.0) == b""
 
 
+@pytest.mark.java_breaks
+def test_a_handshake_of_a_byte_a_second_is_cut_off(standalone, ended):
+    """The deadline runs from the accept; a Java server begins it anew with each byte."""
+    connection = Connection(standalone.client)
+    begun = time.monotonic()
+    connection.socket.settimeout(1.0)
+    for byte in int32(len(WHOLE)) + WHOLE:
+        connection.send_raw(bytes([byte]))
+        try:
+            if connection.socket.recv(64) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    assert time.monotonic() - begun < 30
+    connection.close()
+
+
+def test_connections_come_and_go_by_the_hundred(server):
+    for n in range(400):
+        stranger = socket.create_connection(server.client, 5.0)
+        if n % 2:
+            stranger.sendall(int32(45) + WHOLE[:n % 45])
+        stranger.close()
+
+
 def test_a_client_that_never_reads_costs_the_others_nothing(server):
     connection = Connection(server.client)
     connection.handshake()

@@ -289,3 +289,14 @@ def test_ephemerals_beyond_what_a_close_can_carry_end_with_their_session(server)
     _, _, reply = other.call(Op.GET_ALL_CHILDREN_NUMBER, ops.path_only(top))
     assert made > 0 and reply.int32() == 0
     other.close()
+
+
+def test_no_secret_of_a_client_reaches_the_log(client, server):
+    secrets = (b"planted-password", b"planted-data")
+    client.call(Op.AUTH, ops.auth("digest", b"user:planted-password"))
+    client.call(Op.CREATE, ops.create(fresh(), b"planted-data", [(31, "auth", "")]))
+    client.call(Op.CREATE, ops.create("/no/such", b"planted-data"))
+    client.send(-4, Op.AUTH, ops.auth("nope", b"user:planted-password"))
+    client.receive()
+    log = server.log.read_bytes()
+    assert not [secret for secret in secrets if secret in log]

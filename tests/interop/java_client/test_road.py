@@ -29,7 +29,7 @@ def test_the_java_client_goes_its_way(ensemble: System, tmp_path: Path, version:
     run = subprocess.run(
         ["java", "-cp", f"{tmp_path}:{classes}", "-Dlog4j2.level=ERROR", "Road", ensemble.connect_string,
          version.replace(".", "-")],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)
     held = [line.split()[1] for line in run.stdout.splitlines() if line.startswith("ok ")]
     assert held == STEPS, run.stdout + run.stderr[-3000:]
     assert run.returncode == 0

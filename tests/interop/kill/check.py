@@ -24,7 +24,7 @@ def children(server: Server, parents: list[str]) -> dict[str, list[str]]:
         for parent in parents:
             err, _, reply = connection.call(Op.GET_CHILDREN, ops.watched(parent))
             assert err == 0, f"server {server.id}: getChildren {parent} answers {err}"
-            found[parent] = sorted(reply.vector(reply.string) or [])  # type: ignore[type-var]
+            found[parent] = sorted(name or "" for name in reply.vector(reply.string) or [])
         connection.call(Op.CLOSE_SESSION)
         return found
     finally:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 from rig import ops
-from rig.ops import ADMIN, ALL, CREATE, DELETE, READ, WRITE, Op
+from rig.ops import ADMIN, ALL, CREATE, DELETE, READ, WRITE, Acl, Op
 
 from ..stream import Scene
 
@@ -45,7 +45,7 @@ def _auth(s: Scene) -> None:
     s.call("a", Op.CLOSE_SESSION, ends=True)
 
 
-LISTS = [
+LISTS: list[tuple[str, list[Acl]]] = [
     ("anyone", [(ALL, "world", "anyone")]), ("someone", [(ALL, "world", "someone")]),
     ("world-null", [(ALL, "world", None)]), ("no-scheme", [(ALL, "", "")]),
     ("null-scheme", [(ALL, None, "x")]), ("unknown", [(ALL, "nope", "x")]),

@@ -46,11 +46,12 @@ def _path(draw: Random) -> str:
 
 def _acls(draw: Random) -> list[ops.Acl]:
     who = draw.choice(CLIENTS)
-    return draw.choice((
+    lists: list[list[ops.Acl]] = [
         ops.OPEN, ops.OPEN, ops.OPEN, ops.OPEN, [(ALL, "digest", digest(who))], [(READ, "world", "anyone")],
         [(ALL, "auth", "")], [(READ | WRITE, "world", "anyone"), (ADMIN, "digest", digest(who))],
         [(ALL, "ip", "127.0.0.0/8")], [(0, "world", "anyone")], [],
-    ))
+    ]
+    return draw.choice(lists)
 
 
 def _data(draw: Random) -> bytes | None:

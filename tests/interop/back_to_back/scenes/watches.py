@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rig import ops
+from rig.jute import Text
 from rig.ops import ALL, READ, Op
 
 from ..stream import Scene
@@ -154,8 +155,10 @@ def _catch_up(s: Scene, p: str) -> None:
         s.call("a", Op.DELETE, ops.versioned(gone))
         for path in (x, gone, p):
             s.call("w", Op.REMOVE_WATCHES, ops.path_and_number(path, 3))
-    for lists in ((None, [], []), ([], None, []), ([], [], None), (["t", "", None], [], [])):
-        s.call("w", Op.SET_WATCHES, ops.set_watches(0, *lists))
+    broken: list[list[list[Text] | None]] = [
+        [None, [], []], [[], None, []], [[], [], None], [["t", "", None], [], []]]
+    for parts in broken:
+        s.call("w", Op.SET_WATCHES, ops.set_watches(0, *parts))
     s.call("w", Op.SET_WATCHES2, ops.set_watches(0, [], [], [], None, []))
     s.call("w", Op.SET_WATCHES2, ops.set_watches(0, [], [], []))
 
