@@ -6,13 +6,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ringkeeper_bench::compare::{self, CompareOptions};
+use ringkeeper_bench::disk::{self, DiskOptions};
 use ringkeeper_bench::load::{self, LoadOptions};
 
 const EXAMPLES: &str = "\
 Examples:
   ringkeeper-bench load --servers 127.0.0.1:2181                       writes a second, closed loop
   ringkeeper-bench load --servers zk1:2181,zk2:2181 --mix mixed --rate 5000 --seconds 60
-  ringkeeper-bench compare --out perf/figures                          beside Apache ZooKeeper";
+  ringkeeper-bench compare --out perf/figures                          beside Apache ZooKeeper
+  ringkeeper-bench disk --data /var/lib/zookeeper                      what the disk below gives";
 
 /// Load over any ZooKeeper server, and comparison with Apache ZooKeeper.
 #[derive(Parser)]
@@ -37,12 +39,21 @@ enum Command {
         #[command(flatten)]
         options: CompareOptions,
     },
+    /// Measure the bare device: write and flush by size of batch, as the log does it.
+    Disk {
+        #[command(flatten)]
+        options: DiskOptions,
+        /// One JSON object on standard output.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Load { options, json } => run_load(&options, json),
         Command::Compare { options } => run_compare(&options),
+        Command::Disk { options, json } => run_disk(&options, json),
     }
 }
 
@@ -73,6 +84,23 @@ fn run_compare(options: &CompareOptions) -> ExitCode {
         }
         Err(error) => {
             eprintln!("compare: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_disk(options: &DiskOptions, json: bool) -> ExitCode {
+    match disk::run(options, true) {
+        Ok(report) => {
+            if json {
+                println!("{}", report.to_json());
+            } else {
+                print!("{report}");
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("disk: {error}");
             ExitCode::FAILURE
         }
     }
