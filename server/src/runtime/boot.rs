@@ -52,8 +52,8 @@ pub fn serve(config: Config) -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), Refusal> {
-    let directory =
-        Directory::open(&config.data.data_dir).map_err(|error| refused(DATA_DIRECTORY, error))?;
+    let directory = Directory::open(&config.data.data_dir, &config.data.data_log_dir)
+        .map_err(|error| refused(DATA_DIRECTORY, error))?;
     let mut reactor = reactor(&config, &directory)?;
     info!("{}", reactor.describe());
     let mut disk = FileDisk::new(Arc::clone(&directory));

@@ -1,4 +1,5 @@
-//! The data directory `ringkeeper/`: found, locked, and asked what its filesystem can do.
+//! The data directory `ringkeeper/`: found, locked, and asked what its filesystem can do. The log
+//! may lie in a `ringkeeper/` of its own, on another disk (`dataLogDir`).
 //!
 //! Invariants:
 //! - FI1. One process at a time: an exclusive `flock` on `ringkeeper/lock`, which the kernel gives
@@ -21,6 +22,9 @@ use crate::io::Errno;
 use crate::limits::BLOCK;
 use crate::log::{FileName, Slab};
 
+/// What is ours in a directory that may be shared with ZooKeeper's files.
+const FOLDER_NAME: &str = "ringkeeper";
+
 const FOLDER: Mode = Mode::from_raw_mode(0o750);
 const FILE: Mode = Mode::from_raw_mode(0o640);
 
@@ -32,7 +36,7 @@ pub struct Directory {
     is_direct: bool,
     /// Counts renames and removals: whoever keeps files open by name must look again.
     changes: AtomicU64,
-    _lock: OwnedFd,
+    _locks: Vec<OwnedFd>,
 }
 
 /// A data directory that cannot be used.
@@ -67,40 +71,40 @@ impl fmt::Display for DirectoryError {
 impl std::error::Error for DirectoryError {}
 
 impl Directory {
-    /// Opens `<data_dir>/ringkeeper`, making it and its `log` where they do not exist, and locks it.
-    /// `data_dir` itself is made too.
+    /// Opens `<data_dir>/ringkeeper`, and `<data_log_dir>/ringkeeper/log` for the log, making what
+    /// does not exist, and locks them. The directories themselves are made too.
     ///
     /// # Errors
     /// Another server has it, or it cannot be made, opened or written.
-    pub fn open(data_dir: &Path) -> Result<Arc<Self>, DirectoryError> {
-        let path = data_dir.join("ringkeeper");
-        Self::open_at(&path).map(Arc::new).map_err(|why| DirectoryError { path, why })
-    }
-
-    fn open_at(path: &Path) -> Result<Self, DirectoryFailure> {
-        let cannot =
-            |verb| move |errno: Failure| DirectoryFailure::Failed { verb, errno: errno.into() };
-        make_folders(path).map_err(cannot("make it"))?;
-        let root = open_folder(rustix::fs::CWD, path).map_err(cannot("open it"))?;
-        let lock = lock(&root).map_err(|errno| match errno {
-            Failure::WOULDBLOCK => DirectoryFailure::InUse,
-            errno => cannot("lock it")(errno),
-        })?;
-        match mkdirat(&root, "log", FOLDER) {
-            Ok(()) => fsync(&root).map_err(cannot("sync it"))?,
-            Err(Failure::EXIST) => {}
-            Err(errno) => return Err(cannot("make log/")(errno)),
+    pub fn open(data_dir: &Path, data_log_dir: &Path) -> Result<Arc<Self>, DirectoryError> {
+        let path = data_dir.join(FOLDER_NAME);
+        let log_path = data_log_dir.join(FOLDER_NAME);
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |why| DirectoryError { path, why }
+        };
+        let (root, lock) = claim(&path).map_err(at(&path))?;
+        let mut locks = vec![lock];
+        let log = if log_path == path {
+            log_folder(&root).map_err(at(&path))?
+        } else {
+            let (log_root, lock) = claim(&log_path).map_err(at(&log_path))?;
+            locks.push(lock);
+            log_folder(&log_root).map_err(at(&log_path))?
+        };
+        let mut is_direct = true;
+        for folder in [&root, &log] {
+            is_direct &= can_direct(folder).map_err(cannot("write to it")).map_err(at(&path))?;
         }
-        let log = open_folder(root.as_fd(), Path::new("log")).map_err(cannot("open log/"))?;
-        let is_direct = can_direct(&log).map_err(cannot("write to log/"))?;
-        let path = path.to_owned();
-        Ok(Self { path, root, log, is_direct, changes: AtomicU64::new(0), _lock: lock })
+        let changes = AtomicU64::new(0);
+        Ok(Arc::new(Self { path, root, log, is_direct, changes, _locks: locks }))
     }
 
     /// As on a filesystem that refuses O_DIRECT.
     #[cfg(test)]
     pub(in crate::io) fn open_buffered(data_dir: &Path) -> Arc<Self> {
-        let directory = Self::open_at(&data_dir.join("ringkeeper")).expect("a folder of the test");
+        let directory = Self::open(data_dir, data_dir).expect("a folder of the test");
+        let directory = Arc::into_inner(directory).expect("nobody else has it yet");
         Arc::new(Self { is_direct: false, ..directory })
     }
 
@@ -134,19 +138,22 @@ impl Directory {
     pub(super) fn open_with(&self, file: FileName, how: OFlags) -> Result<OwnedFd, Failure> {
         let direct =
             if self.is_direct && is_blocks(file) { OFlags::DIRECT } else { OFlags::empty() };
-        again(|| openat(&self.root, path_of(file), how | direct | OFlags::CLOEXEC, FILE))
+        let (folder, name) = self.place(file);
+        again(|| openat(folder, &name, how | direct | OFlags::CLOEXEC, FILE))
     }
 
     pub(super) fn rename(&self, from: FileName, to: FileName) -> Result<(), Failure> {
         self.count_change();
-        rustix::fs::renameat(&self.root, path_of(from), &self.root, path_of(to))?;
+        let ((from_folder, from), (to_folder, to)) = (self.place(from), self.place(to));
+        rustix::fs::renameat(from_folder, &from, to_folder, &to)?;
         self.count_change();
         Ok(())
     }
 
     pub(super) fn remove(&self, file: FileName) -> Result<(), Failure> {
         self.count_change();
-        unlinkat(&self.root, path_of(file), AtFlags::empty())?;
+        let (folder, name) = self.place(file);
+        unlinkat(folder, &name, AtFlags::empty())?;
         self.count_change();
         Ok(())
     }
@@ -155,6 +162,17 @@ impl Directory {
     pub(super) fn sync_names(&self) -> Result<(), Failure> {
         again(|| fsync(&self.log))?;
         again(|| fsync(&self.root))
+    }
+
+    /// The folder a file lies in, and its name there.
+    fn place(&self, file: FileName) -> (BorrowedFd<'_>, CString) {
+        let path = file.path();
+        let (folder, name) = match path.strip_prefix("log/") {
+            Some(name) => (&self.log, name),
+            None => (&self.root, path.as_str()),
+        };
+        let name = CString::new(name).expect("names are made of letters, digits and dots");
+        (folder.as_fd(), name)
     }
 
     pub(super) fn root(&self) -> BorrowedFd<'_> {
@@ -188,8 +206,29 @@ pub(in crate::io) fn again<T>(mut call: impl FnMut() -> Result<T, Failure>) -> R
     }
 }
 
-fn path_of(file: FileName) -> CString {
-    CString::new(file.path()).expect("names are made of letters, digits and dots")
+fn cannot(verb: &'static str) -> impl Fn(Failure) -> DirectoryFailure {
+    move |errno| DirectoryFailure::Failed { verb, errno: errno.into() }
+}
+
+/// Makes, opens and locks a folder.
+fn claim(path: &Path) -> Result<(OwnedFd, OwnedFd), DirectoryFailure> {
+    make_folders(path).map_err(cannot("make it"))?;
+    let folder = open_folder(rustix::fs::CWD, path).map_err(cannot("open it"))?;
+    let lock = lock(&folder).map_err(|errno| match errno {
+        Failure::WOULDBLOCK => DirectoryFailure::InUse,
+        errno => cannot("lock it")(errno),
+    })?;
+    Ok((folder, lock))
+}
+
+/// The folder of the segments, made where it does not exist.
+fn log_folder(root: &OwnedFd) -> Result<OwnedFd, DirectoryFailure> {
+    match mkdirat(root, "log", FOLDER) {
+        Ok(()) => fsync(root).map_err(cannot("sync it"))?,
+        Err(Failure::EXIST) => {}
+        Err(errno) => return Err(cannot("make log/")(errno)),
+    }
+    open_folder(root.as_fd(), Path::new("log")).map_err(cannot("open log/"))
 }
 
 /// Makes the folder and those above it.
@@ -247,35 +286,51 @@ mod tests {
     use crate::zxid::Zxid;
 
     #[test]
+    fn the_log_may_lie_on_another_disk() {
+        let (data, log) = (Folder::new(), Folder::new());
+        let directory = Directory::open(data.path(), log.path()).unwrap();
+        let how = OFlags::RDWR | OFlags::CREATE;
+        directory.open_with(FileName::Segment(1), how).unwrap();
+        directory.open_with(FileName::Snapshot(Zxid(1)), how).unwrap();
+        assert!(log.path().join("ringkeeper").join(FileName::Segment(1).path()).exists());
+        assert!(data.path().join("ringkeeper").join(FileName::Snapshot(Zxid(1)).path()).exists());
+        assert!(!data.path().join("ringkeeper/log").exists());
+        let other = Folder::new();
+        let error = Directory::open(other.path(), log.path()).err().expect("FI1");
+        assert_eq!(error.why, DirectoryFailure::InUse);
+    }
+
+    #[test]
     fn two_servers_cannot_share_a_folder() {
         let folder = Folder::new();
-        let first = Directory::open(folder.path()).unwrap();
-        let second = Directory::open(folder.path()).err().expect("FI1");
+        let first = Directory::open(folder.path(), folder.path()).unwrap();
+        let second = Directory::open(folder.path(), folder.path()).err().expect("FI1");
         assert_eq!(second.why, DirectoryFailure::InUse);
         assert!(second.to_string().ends_with("another server is running in this data directory"));
         drop(first);
-        Directory::open(folder.path()).expect("the lock ends with its holder");
+        Directory::open(folder.path(), folder.path()).expect("the lock ends with its holder");
     }
 
     #[test]
     fn missing_folders_are_made() {
         let folder = Folder::new();
         let deep = folder.path().join("a/b");
-        let directory = Directory::open(&deep).unwrap();
+        let directory = Directory::open(&deep, &deep).unwrap();
         assert!(deep.join("ringkeeper/log").is_dir());
         assert_eq!(directory.path(), deep.join("ringkeeper"));
     }
 
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
-        let error = Directory::open(Path::new("/proc/nothing")).err().unwrap();
+        let error =
+            Directory::open(Path::new("/proc/nothing"), Path::new("/proc/nothing")).err().unwrap();
         assert!(error.to_string().starts_with("/proc/nothing/ringkeeper: cannot make it: "));
     }
 
     #[test]
     fn what_goes_by_blocks_goes_past_the_cache_or_the_log_line_says_so() {
         let folder = Folder::new();
-        let directory = Directory::open(folder.path()).unwrap();
+        let directory = Directory::open(folder.path(), folder.path()).unwrap();
         let is_direct = directory.describe() == "O_DIRECT";
         let blocks = [FileName::Superblock, FileName::Segment(1), FileName::Spare(1)];
         let streams = [FileName::Snapshot(Zxid(1)), FileName::SnapshotAside(Zxid(1))];

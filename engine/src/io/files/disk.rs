@@ -207,7 +207,7 @@ mod tests {
     use crate::zxid::Zxid;
 
     fn disk(folder: &Folder) -> FileDisk {
-        FileDisk::new(Directory::open(folder.path()).unwrap())
+        FileDisk::new(Directory::open(folder.path(), folder.path()).unwrap())
     }
 
     fn read(disk: &mut FileDisk, file: FileName, offset: u64, len: usize) -> Vec<u8> {

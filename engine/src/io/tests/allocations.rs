@@ -91,7 +91,7 @@ fn a_warm_reactor_does_not_allocate(backend: Backend) {
     // Each connection may come to hold two buffers at once for the first time, late.
     const GROWTH: usize = 2 * CLIENTS + 8;
     let folder = Folder::new();
-    let directory = Directory::open(folder.path()).unwrap();
+    let directory = Directory::open(folder.path(), folder.path()).unwrap();
     let mut bench = Bench::with(backend, &ReactorOptions::default(), Some(directory));
     bench.io().disk(DiskOp::Prepare { segment: 1, bytes: 64 * BLOCK as u64, recycle: None });
     bench.disk_done();

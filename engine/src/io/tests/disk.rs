@@ -24,7 +24,7 @@ on_both_backends! {
 const SEGMENT: u64 = 4 << 20;
 
 fn open(backend: Backend, folder: &Folder) -> (Bench, FileDisk) {
-    let directory = Directory::open(folder.path()).unwrap();
+    let directory = Directory::open(folder.path(), folder.path()).unwrap();
     let disk = FileDisk::new(Arc::clone(&directory));
     (Bench::with(backend, &ReactorOptions::default(), Some(directory)), disk)
 }
