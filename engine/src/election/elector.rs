@@ -96,6 +96,8 @@ pub struct Election {
     due: BTreeSet<ServerId>,
     /// Observers and strangers that have asked while we were looking ourselves.
     askers: BTreeSet<ServerId>,
+    /// Those who elected this server and have not gone over to another since.
+    supporters: BTreeSet<ServerId>,
     finalize_at: Option<Millis>,
     /// When our vote is repeated to everybody: some moment while a round is under way, else none.
     repeat_at: Option<Millis>,
@@ -122,6 +124,7 @@ impl Election {
             links: Links::new(me, greeting, options.link_ids),
             due: BTreeSet::new(),
             askers: BTreeSet::new(),
+            supporters: BTreeSet::new(),
             finalize_at: None,
             repeat_at: None,
             repeat_ms: options.notification_ms_min,
@@ -243,6 +246,13 @@ impl Election {
         [self.finalize_at, self.repeat_at, links].into_iter().flatten().min()
     }
 
+    /// Elected here, but so many voters have said since that they vote for somebody else that the
+    /// rest is no quorum: nobody is going to come.
+    pub fn is_deserted(&self) -> bool {
+        let stays = |voter| voter == self.me || self.supporters.contains(&voter);
+        self.state == ServerState::Leading && !self.ensemble().is_quorum(stays)
+    }
+
     /// Whether a round is under way.
     fn is_looking(&self) -> bool {
         self.repeat_at.is_some()
@@ -304,6 +314,11 @@ impl Election {
         if !self.is_looking() {
             if asks {
                 self.due.insert(from);
+            }
+            if n.vote.leader == self.me {
+                self.supporters.insert(from);
+            } else {
+                self.supporters.remove(&from);
             }
             return;
         }
@@ -369,6 +384,8 @@ impl Election {
 
     fn decide(&mut self, vote: Vote, out: &mut Vec<ElectionEffect>) {
         self.flush(out);
+        self.supporters =
+            self.views.voters().into_iter().filter(|voter| self.round.agrees(*voter)).collect();
         self.round.end(vote);
         self.vote = vote;
         self.finalize_at = None;
@@ -457,6 +474,32 @@ mod tests {
         election.on_closed(NOW, LinkId(1), &mut out);
         let (leader, zxid, state) = (ServerId(3), Zxid(10), ServerState::Following);
         assert_eq!(out, [ElectionEffect::Decided { leader, zxid, state }]);
+    }
+
+    #[test]
+    fn a_leader_whose_voters_go_over_to_another_knows_it_is_deserted() {
+        let text: String = (1..=3).map(|sid| format!("server.{sid}=h{sid}:1:2\n")).collect();
+        let ensemble = Ensemble::parse(&text).unwrap();
+        let options = ElectionOptions::new(ServerId(3), ensemble, LinkIds::new());
+        let mut election = Election::new(options);
+        let mut out = Vec::new();
+        election.look(NOW, (Zxid(10), Epoch(1)), &mut out);
+        let dialed: Vec<LinkId> = (out.iter())
+            .filter_map(|effect| match effect {
+                ElectionEffect::Dial { link, .. } => Some(*link),
+                _ => None,
+            })
+            .collect();
+        let [one, two] = dialed[..] else { panic!("{out:?}") };
+        election.on_link_up(NOW, two, Some(ServerId(2)), &mut Vec::new());
+        election.on_closed(NOW, one, &mut Vec::new());
+        hear(&mut election, two.0, &frame(LOOKING, 3, 1, ""));
+        assert_eq!(election.state(), ServerState::Leading);
+        assert!(!election.is_deserted());
+        hear(&mut election, two.0, &frame(LOOKING, 1, 1, ""));
+        assert!(election.is_deserted());
+        hear(&mut election, two.0, &frame(ServerState::Following, 3, 1, ""));
+        assert!(!election.is_deserted(), "it came back");
     }
 
     #[test]

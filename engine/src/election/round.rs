@@ -225,7 +225,7 @@ impl Round {
             && !self.agrees(voter)
     }
 
-    fn agrees(&self, voter: ServerId) -> bool {
+    pub(super) fn agrees(&self, voter: ServerId) -> bool {
         self.received.get(&voter).is_some_and(|ballot| ballot.vote == self.proposal)
     }
 }

@@ -293,6 +293,10 @@ impl Replica {
             None => return Ok(()),
             Some(Port::Election) => {
                 self.election.on_received(now, link, bytes, &mut self.election_effects);
+                let reigns = matches!(&self.role, Role::Leader(leader) if leader.is_reigning());
+                if matches!(self.role, Role::Leader(_)) && !reigns && self.election.is_deserted() {
+                    return Err(Fault::Leave(Leave::Deserted));
+                }
                 return Ok(());
             }
             Some(Port::Quorum) => {}

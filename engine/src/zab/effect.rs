@@ -103,6 +103,8 @@ pub enum Leave {
     NeedsSnapshot,
     /// Too few voters came to promise an epoch, to accept it, or to follow.
     NoQuorumCame,
+    /// The voters that elected this server have gone over to another.
+    Deserted,
     /// Too few voters are left.
     QuorumLost,
     /// The last counter of the epoch is used.
@@ -121,6 +123,7 @@ impl fmt::Display for Leave {
             Self::DiskBehind => write!(f, "the disk does not keep up with the leader"),
             Self::NeedsSnapshot => write!(f, "only a snapshot can bring this server level"),
             Self::NoQuorumCame => write!(f, "no quorum came"),
+            Self::Deserted => write!(f, "its voters have gone over to another"),
             Self::QuorumLost => write!(f, "the quorum is lost"),
             Self::CounterSpent => write!(f, "the last zxid of the epoch is used"),
         }

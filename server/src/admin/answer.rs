@@ -122,7 +122,7 @@ fn configuration(out: &mut String, status: &dyn Status) {
     put("secureClientPort", &-1);
     put("dataDir", &config.data.data_dir.join("ringkeeper").display());
     put("dataDirSize", &sizes.data_bytes);
-    put("dataLogDir", &config.data.data_dir.join("ringkeeper/log").display());
+    put("dataLogDir", &config.data.data_log_dir.join("ringkeeper/log").display());
     put("dataLogSize", &sizes.log_bytes);
     put("tickTime", &config.timing.tick_ms);
     put("maxClientCnxns", &config.connections.per_address_max.unwrap_or(0));

@@ -127,7 +127,7 @@ use Treatment::{Absent, Acted, Moot, Refused};
 #[rustfmt::skip]
 const TABLE: &[Key] = &[
     key("dataDir", File, Acted),
-    key("dataLogDir", File, Absent("the log lies in dataDir, beside the snapshots")),
+    key("dataLogDir", File, Acted),
     key("clientPort", File, Acted),
     key("clientPortAddress", File, Acted),
     key("secureClientPort", File, TLS),

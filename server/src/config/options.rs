@@ -13,8 +13,10 @@ use ringkeeper_engine::quorum::{Address, Ensemble, Role};
 /// Where data lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataOptions {
-    /// `dataDir`: `myid`, and `ringkeeper/` with superblock, log and snapshots.
+    /// `dataDir`: `myid`, and `ringkeeper/` with superblock and snapshots.
     pub data_dir: PathBuf,
+    /// `dataLogDir`, else `dataDir`: `ringkeeper/log`. A disk of its own makes writes steadier.
+    pub data_log_dir: PathBuf,
     /// `db.autocreate`: a server without any data begins with an empty tree. Without it, it may
     /// not vote until a leader has given it one.
     pub creates_database: bool,

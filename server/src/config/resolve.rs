@@ -153,6 +153,7 @@ fn data(typed: &mut Typed<'_>) -> DataOptions {
         );
     }
     let data_dir = data_dir.unwrap_or_default();
+    let data_log_dir = directory(typed, "dataLogDir").unwrap_or_else(|| data_dir.clone());
     let kept = typed.number("autopurge.snapRetainCount", 3, i64::MIN..=i64::MAX);
     if let Some(setting) = typed.raw.file_setting("autopurge.snapRetainCount")
         && kept < SNAPSHOTS_KEPT_LEAST
@@ -162,6 +163,7 @@ fn data(typed: &mut Typed<'_>) -> DataOptions {
     }
     DataOptions {
         data_dir,
+        data_log_dir,
         creates_database: typed.lenient_boolean("db.autocreate", true),
         disk_budget_bytes: typed.bytes(
             "ringkeeper.diskBudget",

@@ -51,7 +51,30 @@ pub fn serve(config: Config) -> ExitCode {
     }
 }
 
+/// A directory that holds ZooKeeper's data and none of ours is not begun anew beside it: the ensemble
+/// would take an empty server for one that has everything.
+fn refuse_unimported(config: &Config) -> Result<(), Refusal> {
+    let ours = config.data.data_dir.join("ringkeeper/superblock");
+    let theirs =
+        [&config.data.data_dir, &config.data.data_log_dir].map(|dir| dir.join("version-2"));
+    for folder in theirs.iter().filter(|_| !ours.exists()) {
+        let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_data = |name: String| name.starts_with("snapshot.") || name.starts_with("log.");
+        if names.map(|entry| entry.file_name().to_string_lossy().into_owned()).any(is_data) {
+            let folder = folder.display();
+            let why = format!(
+                "{folder} holds the data of a ZooKeeper server, which cannot be imported yet; \
+                 nothing was changed. Start with an empty dataDir and let the server learn the \
+                 data from its ensemble"
+            );
+            return Err(refused(DATA_DIRECTORY, why));
+        }
+    }
+    Ok(())
+}
+
 fn run(config: Config) -> Result<(), Refusal> {
+    refuse_unimported(&config)?;
     let directory = Directory::open(&config.data.data_dir, &config.data.data_log_dir)
         .map_err(|error| refused(DATA_DIRECTORY, error))?;
     let mut reactor = reactor(&config, &directory)?;
