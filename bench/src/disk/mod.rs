@@ -80,7 +80,7 @@ impl Drop for Folder {
 pub fn run(options: &DiskOptions, shows_progress: bool) -> Result<DiskReport, DiskBenchError> {
     let folder = options.data.join(format!("ringkeeper-bench-{}-disk", std::process::id()));
     let folder = Folder(folder);
-    let directory = Directory::open(&folder.0)?;
+    let directory = Directory::open(&folder.0, &folder.0)?;
     let backend = io::probe(options.io.as_deref())?;
     let mut reactor = io::start(backend, &ReactorOptions::default(), Some(Arc::clone(&directory)))?;
     prepare(&mut *reactor)?;

@@ -29,8 +29,10 @@ pub(super) fn monitor(out: &mut String, server: &ServerStatus, status: &dyn Stat
         let mut put = |name, value| lines.put(&format!("{}_{name}", quota.namespace), value);
         put("quota_count_limit_per_namespace", quota.count_limit);
         put("quota_bytes_limit_per_namespace", quota.bytes_limit);
-        put("quota_count_usage_per_namespace", quota.count_usage);
-        put("quota_bytes_usage_per_namespace", quota.bytes_usage);
+        if let Some((count, bytes)) = quota.usage {
+            put("quota_count_usage_per_namespace", count);
+            put("quota_bytes_usage_per_namespace", bytes);
+        }
     }
     for (name, count) in metrics.counters() {
         lines.put(name, count);

@@ -162,8 +162,7 @@ impl Status for Sample {
             namespace: "app".to_owned(),
             count_limit: -1,
             bytes_limit: 100,
-            count_usage: 1,
-            bytes_usage: 10,
+            usage: Some((1, 10)),
         }]
     }
 

@@ -214,8 +214,8 @@ pub struct NamespaceQuota {
     pub namespace: String,
     pub count_limit: i64,
     pub bytes_limit: i64,
-    pub count_usage: i64,
-    pub bytes_usage: i64,
+    /// Count and bytes; `None` where nothing counts them.
+    pub usage: Option<(i64, i64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -38,8 +38,9 @@ pub struct Timing {
     pub sync_limit_ticks: u64,
 }
 
-/// Java's backlog for a listener that asks for none.
-pub const BACKLOG_DEFAULT: u32 = 50;
+/// The backlog of a client port that asks for none. Java's is 50, and a burst of connects beyond it
+/// waits a second for the client's next try.
+pub const BACKLOG_DEFAULT: u32 = 4096;
 
 /// Where clients come in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,7 +56,7 @@ fn a_minimal_file_has_zookeepers_defaults() {
     assert_eq!(config.snapshots.txns_max, 100_000);
     assert_eq!(config.snapshots.log_bytes_max, Some(4 << 30));
     assert_eq!(config.data.snapshots_kept, 3);
-    assert_eq!(config.client_port.expect("given").backlog, 50);
+    assert_eq!(config.client_port.expect("given").backlog, 4096);
     assert!(config.tree.digests && !config.tree.extended_types && !config.acl.skips_checks);
     assert!(config.admin.whitelist.is_empty());
     assert_eq!(config.io, IoBackend::Auto);

@@ -20,6 +20,8 @@ pub enum Phase {
     Connecting { session: SessionId, timeout_ms: i32, with_read_only: bool },
     /// Requests come.
     Open,
+    /// The session is being closed: its answer is still due, whatever else comes is dropped.
+    Leaving,
     /// The last reply is on its way; whatever still comes is dropped.
     Closing,
 }

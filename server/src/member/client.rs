@@ -88,7 +88,7 @@ impl Member {
             let too_much = self.too_much_under_way();
             let Some(connection) = self.front.get_mut(conn) else { return bytes.len() };
             match connection.phase {
-                Phase::Closing => return bytes.len(),
+                Phase::Closing | Phase::Leaving => return bytes.len(),
                 Phase::Connecting { .. } => return taken,
                 Phase::Open if too_much && !connection.held.is_empty() => {
                     self.front.throttle(conn);
@@ -123,7 +123,7 @@ impl Member {
         match connection.phase {
             Phase::Fresh => self.connect(at, conn, body),
             Phase::Open => self.request(at, conn, body),
-            Phase::Connecting { .. } | Phase::Closing => {}
+            Phase::Connecting { .. } | Phase::Leaving | Phase::Closing => {}
         }
     }
 

@@ -11,7 +11,7 @@ use super::write::Origin;
 use super::{Member, Moment};
 use crate::admin::last_operation;
 use crate::apply::Asker;
-use crate::frontend::Waiting;
+use crate::frontend::{Phase, Waiting};
 use crate::watch::ConnId;
 use crate::wire::{
     AuthPacket, ErrorCode, OpCode, OpKind, ReplyHeader, RequestHeader, check_write_body, xid,
@@ -48,7 +48,7 @@ impl Member {
         }
         match (kind, op) {
             (OpKind::Connection, Some(OpCode::Auth)) => self.authenticate(conn, header.xid, body),
-            (OpKind::Connection, _) => self.answer_sasl(conn, header.xid),
+            (OpKind::Connection, _) => self.answer_sasl(conn, header.xid, body),
             (OpKind::Write, Some(op)) => self.write(at, conn, header.xid, op, body),
             (OpKind::Sync, _) if self.role.is_learner() => self.sync(at, conn, header.xid, frame),
             (OpKind::Read | OpKind::Sync, _) => self.local(at, conn, frame),
@@ -102,6 +102,11 @@ impl Member {
         }
         let waiting = Waiting::Write { xid, op: op.code(), since_ms: at.now.0 };
         self.hold(conn, waiting, b"");
+        if op == OpCode::CloseSession
+            && let Some(connection) = self.front.get_mut(conn)
+        {
+            connection.phase = Phase::Leaving;
+        }
         self.submit(at, Origin::Local(conn), session, xid, op, body);
     }
 
@@ -241,8 +246,11 @@ impl Member {
     }
 
     /// Compat: without a JAAS configuration a SASL packet is answered with a null token and the
-    /// connection stays (`ZooKeeperServer.processSasl`, 3.9.5).
-    fn answer_sasl(&mut self, conn: ConnId, xid: i32) {
+    /// connection stays; one without a token ends it (`ZooKeeperServer.processSasl`, 3.9.5).
+    fn answer_sasl(&mut self, conn: ConnId, xid: i32, body: &[u8]) {
+        if !matches!(Reader::new(body).buffer("token"), Ok(Some(_))) {
+            return self.close_now(conn);
+        }
         let header = ReplyHeader { xid, zxid: 0, err: ErrorCode::OK };
         self.reply_unordered(conn, header, |out| Writer(out).buffer(None));
     }

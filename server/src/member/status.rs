@@ -173,8 +173,7 @@ impl Status for Asked<'_> {
             namespace,
             count_limit: sums.count_limit,
             bytes_limit: sums.bytes_limit,
-            count_usage: sums.count_usage,
-            bytes_usage: sums.bytes_usage,
+            usage: sums.usage.map(|usage| (usage.count, usage.bytes)),
         };
         namespaces(&self.member.db.tree).into_iter().map(quota).collect()
     }

@@ -14,7 +14,7 @@ mod namespaces;
 mod prefixes;
 mod text;
 
-pub use namespaces::{NamespaceSums, namespaces};
+pub use namespaces::{NamespaceSums, Usage, namespaces};
 
 use crate::tree::{QUOTA_PATH, Tree, ZnodeId};
 use prefixes::Prefixes;

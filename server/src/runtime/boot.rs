@@ -39,9 +39,6 @@ fn refused(code: u8, why: impl std::fmt::Display) -> Refusal {
 
 /// Runs one server until it is told to stop.
 pub fn serve(config: Config) -> ExitCode {
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
     match run(config) {
         Ok(()) => {
             info!("stopped");

@@ -52,7 +52,6 @@ impl Leader {
                 ServerId(self.next_anonymous)
             }
         };
-        self.replace_former_self(link, server, ground);
         let Some(peer) = self.peers.get_mut(&link) else { return Ok(()) };
         peer.server = server;
         peer.follows = follows;
@@ -67,8 +66,14 @@ impl Leader {
         Ok(())
     }
 
-    /// One link a server: the newest.
-    fn replace_former_self(&mut self, link: LinkId, server: ServerId, ground: &mut Ground<'_>) {
+    /// One link a server: the newest that is level. Before that anybody may claim to be it, and the
+    /// one that works keeps working.
+    pub(super) fn replace_former_self(
+        &mut self,
+        link: LinkId,
+        server: ServerId,
+        ground: &mut Ground<'_>,
+    ) {
         let former = self.peers.values().find(|peer| peer.server == server && peer.link != link);
         if let Some(former) = former.map(|peer| peer.link) {
             self.drop_peer(former, &PeerError::Replaced, ground);

@@ -80,6 +80,9 @@ impl Leader {
         }
         let counts = packet.zxid == Zxid::new(self.epoch, 0);
         let is_reigning = self.is_reigning();
+        if let Some(server) = self.peers.get(&link).map(|peer| peer.server) {
+            self.replace_former_self(link, server, ground);
+        }
         let Some(peer) = self.peers.get_mut(&link) else { return Ok(()) };
         peer.silent_until = ground.now + ground.constants.timing.sync_ms();
         peer.stage = Stage::Levelled;
