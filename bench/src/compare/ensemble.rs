@@ -38,8 +38,8 @@ pub enum EnsembleError {
     Start(&'static str, io::Error),
     #[error("server {id} of {system} ended:\n{log}")]
     Ended { system: &'static str, id: usize, log: String },
-    #[error("{0} does not serve after a minute; see {1}")]
-    Silent(&'static str, PathBuf),
+    #[error("server {id} of {system} does not serve after a minute:\n{log}")]
+    Silent { system: &'static str, id: usize, log: String },
 }
 
 /// A running ensemble; a single server is standalone.
@@ -78,8 +78,8 @@ impl Ensemble {
         for _ in 0..START_LOOKS {
             for server in &mut self.servers {
                 if !matches!(server.process.try_wait(), Ok(None)) {
-                    let log = fs::read_to_string(&server.log).unwrap_or_default();
-                    return Err(EnsembleError::Ended { system, id: server.id, log });
+                    let (id, log) = (server.id, server.words());
+                    return Err(EnsembleError::Ended { system, id, log });
                 }
             }
             if self.servers.iter().all(|server| server.mode().is_some()) {
@@ -87,7 +87,13 @@ impl Ensemble {
             }
             sleep(START_LOOK);
         }
-        Err(EnsembleError::Silent(system, self.folder.clone()))
+        match self.servers.iter().find(|server| server.mode().is_none()) {
+            Some(server) => {
+                let (id, log) = (server.id, server.words());
+                Err(EnsembleError::Silent { system, id, log })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Where clients connect, the leader first.
@@ -163,6 +169,11 @@ impl Server {
     fn mode(&self) -> Option<String> {
         let srvr = ask(self.client, "srvr").ok()?;
         srvr.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+    }
+
+    /// What it wrote to its standard streams.
+    fn words(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     fn leads(&self) -> bool {

@@ -6,11 +6,12 @@
 //!
 //! - `system`, `ensemble`: the servers.
 //! - `shape`, `sample`: what is run, and what it gives.
-//! - `report`: the table and the raw figures.
+//! - `report`, `plot`: the table, the raw figures, the picture.
 //!
 //! Not here: the load itself (`crate::load`).
 
 mod ensemble;
+mod plot;
 mod report;
 mod sample;
 mod shape;
@@ -56,7 +57,7 @@ pub struct CompareOptions {
     /// The disk to compare on; both systems' data lies below it until the end.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     pub data: PathBuf,
-    /// Also write compare.json there.
+    /// Also write compare.json and throughput.svg there.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
@@ -72,6 +73,8 @@ pub enum CompareError {
     Load { system: &'static str, shape: String, error: LoadError },
     #[error("{0}: {1}")]
     Write(PathBuf, std::io::Error),
+    #[error("throughput.svg: {0}")]
+    Plot(String),
 }
 
 /// One shape: a sample of each system a pair.
@@ -153,5 +156,7 @@ fn write(folder: &Path, comparison: &Comparison) -> Result<(), CompareError> {
     let failed = |error| CompareError::Write(file.clone(), error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let json = std::fs::File::create(&file).map_err(failed)?;
-    serde_json::to_writer_pretty(json, &comparison.to_json()).map_err(|error| failed(error.into()))
+    serde_json::to_writer_pretty(json, &comparison.to_json())
+        .map_err(|error| failed(error.into()))?;
+    plot::throughput(comparison, folder).map_err(|error| CompareError::Plot(error.to_string()))
 }

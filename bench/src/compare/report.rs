@@ -89,6 +89,15 @@ impl Comparison {
         self.samples().all(|sample| sample.load.is_clean())
     }
 
+    pub(super) fn series(&self) -> &[Series] {
+        &self.all
+    }
+
+    /// Ringkeeper's and ZooKeeper's.
+    pub(super) fn names(&self) -> (&str, &str) {
+        (&self.ringkeeper, &self.zookeeper)
+    }
+
     fn samples(&self) -> impl Iterator<Item = &Sample> {
         self.all.iter().flat_map(|series| series.ringkeeper.iter().chain(&series.zookeeper))
     }
