@@ -11,8 +11,8 @@ use crate::auth::{AuthOptions, encode_client_infos};
 use crate::tree::ZnodeId;
 use crate::watch::{ConnId, Mode, Table, WatcherType, Watches};
 use crate::wire::{
-    Acl, AuthId, ErrorCode, MultiKind, MultiOp, MultiOps, OpCode, PathRequest, SessionId,
-    WatchRequest, WatchableRequest, multi_end, multi_error, multi_header, perms,
+    Acl, AuthId, ErrorCode, MultiOp, MultiOps, OpCode, PathRequest, SessionId, WatchRequest,
+    WatchableRequest, multi_end, multi_error, multi_header, perms,
 };
 
 /// Who asks.
@@ -34,8 +34,7 @@ impl Database {
     /// Answers one read: appends the body and says which code the header carries. A watch that the
     /// request asks for is left.
     ///
-    /// Compat: a refusal has no body, but for a multiRead of writes, whose -5 carries an empty
-    /// list of results (`FinalRequestProcessor`, 3.9.5).
+    /// A refusal has no body, but for a multiRead's.
     pub fn read(
         &self,
         watches: &mut Watches,
@@ -46,15 +45,13 @@ impl Database {
     ) -> ErrorCode {
         let start = out.len();
         let mut reading = Reading { db: self, watches, asker, out };
+        if op == OpCode::MultiRead {
+            return reading.multi_read(body);
+        }
         match reading.answer(op, body) {
             Ok(()) => ErrorCode::OK,
             Err(refusal) => {
                 out.truncate(start);
-                let is_write_multi = op == OpCode::MultiRead
-                    && MultiOps::decode(body).is_ok_and(|ops| ops.kind() == MultiKind::Writes);
-                if is_write_multi {
-                    multi_end(out);
-                }
                 refusal
             }
         }
@@ -94,7 +91,6 @@ impl Reading<'_> {
                 Writer(self.out).ustring_or_null(request.path.as_deref());
                 Ok(())
             }
-            OpCode::MultiRead => self.multi_read(body),
             OpCode::GetEphemerals => self.get_ephemerals(&mut reader),
             OpCode::GetAllChildrenNumber => self.get_all_children_number(&mut reader),
             OpCode::WhoAmI => {
@@ -217,27 +213,35 @@ impl Reading<'_> {
     }
 
     /// Each op fails alone; none leaves a watch.
-    fn multi_read(&mut self, body: &[u8]) -> Answer {
-        let ops = MultiOps::decode(body).map_err(malformed)?;
-        let end = self.out.len() + MULTI_READ_BYTES_MAX;
+    /// Compat: a list of writes, and a null path, are answered -5, followed by the results so far
+    /// (`FinalRequestProcessor`, 3.9.5).
+    fn multi_read(&mut self, body: &[u8]) -> ErrorCode {
+        let Ok(ops) = MultiOps::decode(body) else { return ErrorCode::MARSHALLING_ERROR };
+        let begin = self.out.len();
+        let mut code = ErrorCode::OK;
         for op in ops.iter() {
             let start = self.out.len();
             multi_header(op.op().code(), self.out);
             let answer = match &op {
-                MultiOp::GetData(path) => self.get_data(path, false),
-                MultiOp::GetChildren(path) => self.get_children(path, false).map(drop),
-                _ => return Err(ErrorCode::MARSHALLING_ERROR),
+                MultiOp::GetData(Some(path)) => self.get_data(path, false),
+                MultiOp::GetChildren(Some(path)) => self.get_children(path, false).map(drop),
+                _ => {
+                    self.out.truncate(start);
+                    code = ErrorCode::MARSHALLING_ERROR;
+                    break;
+                }
             };
             if let Err(refusal) = answer {
                 self.out.truncate(start);
                 multi_error(refusal, self.out);
             }
-            if self.out.len() > end {
-                return Err(ErrorCode::BAD_ARGUMENTS);
+            if self.out.len() > begin + MULTI_READ_BYTES_MAX {
+                self.out.truncate(begin);
+                return ErrorCode::BAD_ARGUMENTS;
             }
         }
         multi_end(self.out);
-        Ok(())
+        code
     }
 
     fn readable(&self, path: &str) -> Result<ZnodeId, ErrorCode> {

@@ -12,15 +12,15 @@ use ringkeeper_engine::jute::{Reader, WireError};
 use super::op::OpCode;
 use super::request::{CreateRequest, SetDataRequest, VersionRequest, WatchableRequest};
 
-/// One op of a multi or multiRead. No path in it is null.
+/// One op of a multi or multiRead. No path in it is null, but a read's may be.
 #[derive(Clone, Debug)]
 pub enum MultiOp<'a> {
     Create(CreateRequest<'a>),
     Delete(VersionRequest<'a>),
     SetData(SetDataRequest<'a>),
     Check(VersionRequest<'a>),
-    GetData(Cow<'a, str>),
-    GetChildren(Cow<'a, str>),
+    GetData(Option<Cow<'a, str>>),
+    GetChildren(Option<Cow<'a, str>>),
 }
 
 /// What all ops of one multi are.
@@ -155,9 +155,9 @@ fn versioned<'a>(reader: &mut Reader<'a>) -> Result<VersionRequest<'a>, WireErro
 }
 
 /// The watch flag is read and ignored: reads of a multi never leave watches.
-fn read_path<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, WireError> {
+fn read_path<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>, WireError> {
     let request = WatchableRequest::decode(reader)?;
-    request.path.ok_or(WireError::Null { field: "path" })
+    Ok(request.path)
 }
 
 fn not_null(path: &Option<Cow<'_, str>>) -> Result<(), WireError> {
