@@ -27,7 +27,8 @@ pub use system::{Missing, System};
 
 use crate::load::LoadError;
 
-const SHAPES: &str = "set:30x100,create:30x100,get:30x100,mixed:30x100,set:30x1,set:1x1";
+const SHAPES: &str =
+    "set:30x100,create:30x100,get:30x100,mixed:30x100,set:30x1,set:1x1,set:30x100@5000";
 
 /// What to compare, and how long.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,7 +52,7 @@ pub struct CompareOptions {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub servers: u8,
     /// What is compared.
-    #[arg(long, value_name = "MIX:CONNECTIONSxOUTSTANDING[:BYTES],...", value_delimiter = ',',
+    #[arg(long, value_name = "MIX:CONNECTIONSxOUTSTANDING[:BYTES][@RATE],...", value_delimiter = ',',
         default_value = SHAPES)]
     pub mixes: Vec<Shape>,
     /// The disk to compare on; both systems' data lies below it until the end.

@@ -26,7 +26,9 @@ pub(super) fn throughput(comparison: &Comparison, folder: &Path) -> Drawn {
     let file = folder.join("throughput.svg");
     let root = SVGBackend::new(&file, (WIDTH, HEIGHT)).into_drawing_area();
     root.fill(&WHITE)?;
-    let all = comparison.series();
+    // An open loop asks both the same: nothing to see.
+    let all: Vec<&Series> =
+        comparison.series().iter().filter(|series| series.shape.rate.is_none()).collect();
     let most = all.iter().map(|series| medians(series).0.max(medians(series).1));
     let most = most.fold(LEAST, f64::max) * 4.0;
     // The range includes its end.

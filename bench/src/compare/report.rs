@@ -62,6 +62,10 @@ fn p99_us(sample: &Sample) -> f64 {
     sample.load.latency.p99_us as f64
 }
 
+fn p999_us(sample: &Sample) -> f64 {
+    sample.load.latency.p999_us as f64
+}
+
 fn cpu_us(sample: &Sample) -> f64 {
     sample.cpu_us_per_operation
 }
@@ -112,6 +116,7 @@ impl Comparison {
                 "operations_per_second": Versus::of(series, per_second).to_json(),
                 "p50_us": Versus::of(series, p50_us).to_json(),
                 "p99_us": Versus::of(series, p99_us).to_json(),
+                "p99.9_us": Versus::of(series, p999_us).to_json(),
                 "servers_cpu_us_per_operation": Versus::of(series, cpu_us).to_json(),
                 "runs": {
                     "ringkeeper": samples(&series.ringkeeper),
@@ -132,22 +137,27 @@ impl Comparison {
 
     fn write_row(&self, series: &Series, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operations = Versus::of(series, per_second);
-        let (p50, p99) = (Versus::of(series, p50_us), Versus::of(series, p99_us));
+        let latencies = [p50_us, p99_us, p999_us].map(|figure| Versus::of(series, figure));
         let cpu = Versus::of(series, cpu_us);
-        let ms = |p50: Spread, p99: Spread| {
-            format!("{:.2} / {:.2}", p50.median / 1000.0, p99.median / 1000.0)
+        let ms = |side: fn(&Versus) -> Spread| {
+            let [p50, p99, p999] = latencies.each_ref().map(|versus| side(versus).median / 1000.0);
+            format!("{p50:.2} / {p99:.2} / {p999:.2}")
         };
+        // An open loop asks no more than its rate; what differs is how long the answers take.
+        let (of, Spread { median, least, greatest }) = match series.shape.rate {
+            Some(_) => ("p99.9 ", latencies[2].ratio),
+            None => ("", operations.ratio),
+        };
+        let digits = if median < 1.0 { 2 } else { 1 };
         writeln!(
             f,
-            "| {} | {} | {} | **{:.1}** ({:.1} to {:.1}) | {} | {} | {:.1} | {:.1} |",
+            "| {} | {} | {} | {of}**{median:.digits$}** ({least:.digits$} to {greatest:.digits$}) \
+             | {} | {} | {:.1} | {:.1} |",
             series.shape.describe(),
             grouped(operations.ringkeeper.median),
             grouped(operations.zookeeper.median),
-            operations.ratio.median,
-            operations.ratio.least,
-            operations.ratio.greatest,
-            ms(p50.ringkeeper, p99.ringkeeper),
-            ms(p50.zookeeper, p99.zookeeper),
+            ms(|versus| versus.ringkeeper),
+            ms(|versus| versus.zookeeper),
             cpu.ringkeeper.median,
             cpu.zookeeper.median
         )
@@ -181,7 +191,8 @@ impl fmt::Display for Comparison {
         writeln!(
             f,
             "| connections x outstanding | Ringkeeper /s | ZooKeeper /s | ratio | Ringkeeper \
-             p50 / p99 ms | ZooKeeper p50 / p99 ms | Ringkeeper CPU-µs | ZooKeeper CPU-µs |"
+             p50 / p99 / p99.9 ms | ZooKeeper p50 / p99 / p99.9 ms | Ringkeeper CPU-µs | \
+             ZooKeeper CPU-µs |"
         )?;
         writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- |")?;
         for series in &self.all {

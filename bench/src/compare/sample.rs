@@ -43,7 +43,7 @@ impl Sample {
             bytes: shape.bytes,
             seconds,
             warmup: WARMUP_SECONDS,
-            rate: None,
+            rate: shape.rate,
             threads: 1,
             io: None,
         };
