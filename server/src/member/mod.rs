@@ -154,6 +154,11 @@ impl Member {
         &self.db
     }
 
+    /// The share in the ensemble: what is appended, durable, decided.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
     pub fn role(&self) -> Role {
         self.role
     }

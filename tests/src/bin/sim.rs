@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use ringkeeper_tests::sim::{Plan, run};
+use ringkeeper_tests::sim::{Plan, Report, run};
 
 /// Simulated ensembles under faults, a run a seed. The same seed is the same run.
 #[derive(Parser)]
@@ -30,33 +30,32 @@ fn main() -> ExitCode {
     {
         bar.set_style(style);
     }
-    let (mut failed, mut passed) = (Vec::new(), 0u64);
-    let (mut acked, mut crashes, mut partitions, mut simulated_ms) = (0, 0, 0, 0);
+    let (mut failed, mut passed, mut sum) = (Vec::new(), 0u64, Report::default());
     for seed in arguments.from..arguments.from + arguments.seeds {
-        match run(&Plan::of(seed)) {
-            Ok(report) => {
+        let outcome = std::panic::catch_unwind(|| run(&Plan::of(seed)));
+        let why = match outcome {
+            Ok(Ok(report)) => {
                 passed += 1;
-                acked += report.acked;
-                crashes += report.crashes;
-                partitions += report.partitions;
-                simulated_ms += report.simulated_ms;
+                sum += report;
+                None
             }
-            Err(why) => {
-                bar.suspend(|| eprintln!("seed {seed}: {why}"));
-                failed.push(seed);
-                if !arguments.keep_going {
-                    break;
-                }
+            Ok(Err(why)) => Some(why),
+            Err(_) => Some("panicked".to_owned()),
+        };
+        if let Some(why) = why {
+            bar.suspend(|| eprintln!("seed {seed}: {why}"));
+            failed.push(seed);
+            if !arguments.keep_going {
+                break;
             }
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    println!(
-        "{acked} acknowledged writes, {crashes} crashes, {partitions} partitions in \
-         {} simulated minutes",
-        simulated_ms / 60_000
-    );
+    println!("{sum}");
+    for what in sum.missing() {
+        println!("not met: {what}");
+    }
     if !failed.is_empty() {
         println!("failed seeds: {failed:?}");
     }

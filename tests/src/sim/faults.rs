@@ -4,7 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use ringkeeper::wire::SessionId;
+
+use super::client::Client;
+use super::server::Server;
 use super::world::{Happening, World};
+
+/// Within this a healed ensemble takes writes.
+const RECOVERY_MS: u64 = 10_000;
 
 impl World {
     /// One moment of trouble, drawn from the plan's rates, and the next one.
@@ -28,25 +35,64 @@ impl World {
                 self.break_link(end);
             }
         }
+        if self.faults.chance(self.plan.slow_disk_rate) {
+            let server = self.any_server();
+            let (factor, ms) = (self.faults.between(10, 60), self.faults.between(500, 5_000));
+            self.servers[server].slow = (factor, self.now + ms);
+        }
         Ok(())
     }
 
-    /// One server loses its power, or all of them do; each comes back after a while.
+    fn any_server(&mut self) -> usize {
+        self.faults.below(self.plan.shape.servers as u64) as usize
+    }
+
+    fn leader(&self) -> Option<usize> {
+        let leads = |server: &Server| server.member.as_ref().is_some_and(|m| m.role().leads());
+        self.servers.iter().position(leads)
+    }
+
+    /// One server loses its power, often the leader, or all of them do; each comes back.
     fn crash_some(&mut self) {
         let all = self.faults.chance(150);
-        let one = self.faults.below(self.plan.servers as u64) as usize;
-        for server in 0..self.plan.servers {
-            if !all && server != one || self.servers[server].member.is_none() {
-                continue;
+        let any = self.any_server();
+        let leader = self.leader().filter(|_| self.faults.chance(300));
+        for server in 0..self.plan.shape.servers {
+            if all || server == leader.unwrap_or(any) {
+                self.crash_somehow(server);
             }
-            if self.plan.cuts_verbs && self.faults.chance(500) {
-                // The power goes somewhere inside the next blocking verbs.
-                let verbs = self.faults.below(12);
-                self.servers[server].disk.cut_after(verbs);
-                let life = self.servers[server].life;
-                self.after(2_000, Happening::Cut { server, life });
-            } else {
-                self.crash(server);
+        }
+    }
+
+    fn crash_somehow(&mut self, server: usize) {
+        if self.servers[server].member.is_none() {
+            return;
+        }
+        if self.plan.cuts_verbs && self.faults.chance(500) {
+            // The power goes somewhere inside the next blocking verbs.
+            let verbs = self.faults.below(12);
+            self.servers[server].disk.cut_after(verbs);
+            let life = self.servers[server].life;
+            self.after(2_000, Happening::Cut { server, life });
+        } else {
+            self.crash(server);
+        }
+    }
+
+    /// Something delicate begins at `server`: the power may go in the midst of it, here, at the
+    /// leader as well, or everywhere.
+    pub(super) fn lie_in_ambush(&mut self, server: usize) {
+        if self.is_healed || !self.faults.chance(self.plan.ambush_rate) {
+            return;
+        }
+        self.report.ambushes += 1;
+        let ms = self.faults.below(4 * self.plan.disk_ms.1 + 2);
+        let everywhere = self.faults.chance(400);
+        let leader = self.leader().filter(|_| self.faults.chance(300));
+        for victim in 0..self.plan.shape.servers {
+            if everywhere || victim == server || Some(victim) == leader {
+                let life = self.servers[victim].life;
+                self.after(ms, Happening::Cut { server: victim, life });
             }
         }
     }
@@ -54,25 +100,28 @@ impl World {
     /// The power of `server` is gone.
     pub(super) fn crash(&mut self, server: usize) {
         self.report.crashes += 1;
-        let seed = self.faults.next();
+        let seed = self.faults.draw();
         self.servers[server].crash(seed);
         for end in self.network.ends_of(server) {
             self.break_link(end);
         }
         self.drop_clients_of(server);
-        let pause = 50 + self.faults.below(6_000);
+        let longest = if self.faults.chance(300) { 500 } else { 6_000 };
+        let pause = 50 + self.faults.below(longest);
         self.after(pause, Happening::Boot { server });
     }
 
+    /// Cuts the servers in two, or the leader off from most others.
     fn partition(&mut self) {
         self.report.partitions += 1;
-        let mut group = BTreeSet::new();
-        for server in 0..self.plan.servers {
-            if self.faults.chance(500) {
+        let leader = self.leader().filter(|_| self.faults.chance(400));
+        let mut group: BTreeSet<usize> = leader.into_iter().collect();
+        for server in 0..self.plan.shape.servers {
+            if self.faults.chance(if leader.is_some() { 200 } else { 500 }) {
                 group.insert(server);
             }
         }
-        for end in self.network.partition(&group, self.plan.servers) {
+        for end in self.network.partition(&group, self.plan.shape.servers) {
             self.break_link(end);
         }
     }
@@ -89,8 +138,9 @@ impl World {
     /// Nothing goes wrong any more; whoever is down comes back.
     pub(super) fn heal(&mut self) {
         self.is_healed = true;
+        self.servers.iter_mut().for_each(|server| server.slow = (1, 0));
         self.network.heal();
-        for server in 0..self.plan.servers {
+        for server in 0..self.plan.shape.servers {
             if self.servers[server].disk.is_cut() {
                 self.crash(server);
             }
@@ -111,7 +161,34 @@ impl World {
                 return false;
             }
         }
-        self.clients.iter().all(super::client::Client::is_idle)
+        let alive = self.sessions_alive();
+        let is_over = *self.witness.model.sessions() == alive;
+        is_over && self.clients.iter().all(|client| client.is_idle() && self.has_recovered(client))
+    }
+
+    /// The sessions that clients hold.
+    pub(super) fn sessions_alive(&self) -> BTreeSet<SessionId> {
+        self.clients.iter().map(|client| client.session()).collect()
+    }
+
+    /// Whether a write of this client that was asked for after the healing was acknowledged.
+    fn has_recovered(&self, client: &Client) -> bool {
+        client.acked_asked_ms >= self.plan.trouble_ms
+    }
+
+    /// Liveness: once all is healed, the ensemble takes writes again within a bound.
+    pub(super) fn check_recovery(&mut self) -> Result<(), String> {
+        if !self.is_healed || self.report.recovery_ms > 0 {
+            return Ok(());
+        }
+        let since = self.now - self.plan.trouble_ms;
+        if self.clients.iter().any(|client| self.has_recovered(client)) {
+            self.report.recovery_ms = since.max(1);
+        } else if since > RECOVERY_MS {
+            let state = self.state();
+            return Err(format!("no write acknowledged {since} ms after the healing: {state}"));
+        }
+        Ok(())
     }
 
     /// Who is what, for a run that does not come to rest.

@@ -16,12 +16,25 @@ pub(super) struct End {
     pub link: LinkId,
 }
 
+/// Bytes that have left a link's end since it was last told of them, before it is told again.
+const REPORT_BYTES: usize = 32 << 10;
+
+/// What an end has handed out.
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    /// When the last of it arrives, so that order is kept.
+    busy_until: u64,
+    /// Not arrived yet.
+    unsent: usize,
+    /// Arrived since the end was told.
+    untold: usize,
+}
+
 /// The links that are up, and who cannot reach whom.
 #[derive(Default)]
 pub(super) struct Network {
     other: BTreeMap<End, End>,
-    /// When the last thing sent from this end arrives, so that order is kept.
-    busy_until: BTreeMap<End, u64>,
+    flows: BTreeMap<End, Flow>,
     cut: BTreeSet<(usize, usize)>,
     accepted: u64,
 }
@@ -50,24 +63,41 @@ impl Network {
 
     /// When something sent now from `end` arrives.
     pub(super) fn arrival(&mut self, end: End, now: u64, delay_ms: u64) -> u64 {
-        let busy = self.busy_until.entry(end).or_default();
-        *busy = (*busy).max(now + delay_ms);
-        *busy
+        let flow = self.flows.entry(end).or_default();
+        flow.busy_until = flow.busy_until.max(now + delay_ms);
+        flow.busy_until
+    }
+
+    /// `bytes` are on their way from `end`.
+    pub(super) fn sent(&mut self, end: End, bytes: usize) {
+        self.flows.entry(end).or_default().unsent += bytes;
+    }
+
+    /// `bytes` from `end` have arrived. `Some` is to be told to it: how many have not.
+    pub(super) fn arrived(&mut self, end: End, bytes: usize) -> Option<usize> {
+        let flow = self.flows.entry(end).or_default();
+        flow.unsent = flow.unsent.saturating_sub(bytes);
+        flow.untold += bytes;
+        let is_due = flow.untold >= REPORT_BYTES;
+        is_due.then(|| {
+            flow.untold = 0;
+            flow.unsent
+        })
     }
 
     /// Takes the link down; gives the other end, which must be told.
     pub(super) fn disconnect(&mut self, end: End) -> Option<End> {
         let other = self.other.remove(&end)?;
         self.other.remove(&other);
-        self.busy_until.remove(&end);
-        self.busy_until.remove(&other);
+        self.flows.remove(&end);
+        self.flows.remove(&other);
         Some(other)
     }
 
     /// One end is closed: it hears nothing more; what it sent is still on its way.
     pub(super) fn close_end(&mut self, end: End) {
         self.other.remove(&end);
-        self.busy_until.remove(&end);
+        self.flows.remove(&end);
     }
 
     /// All links that `server` is an end of.

@@ -10,11 +10,11 @@ impl Random {
     /// The stream of `concern` under `seed`.
     pub fn of(seed: u64, concern: u64) -> Self {
         let mut random = Self { state: seed ^ concern.wrapping_mul(0x9e37_79b9_7f4a_7c15) };
-        random.next();
+        random.draw();
         random
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +24,7 @@ impl Random {
 
     /// Below `bound`, which is not zero.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.draw() % bound
     }
 
     /// From `low` to `high`, both included.

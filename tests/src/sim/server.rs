@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use ringkeeper::admin::Environment;
 use ringkeeper::config::Config;
-use ringkeeper::member::{Member, MemberOptions, Output, SnapshotTask};
+use ringkeeper::member::{Member, MemberOptions, Output, Role, SnapshotTask};
 use ringkeeper::snapshot::Format;
 use ringkeeper_engine::ids::ServerId;
 use ringkeeper_engine::log::{Log, LogOptions, MemoryDisk};
@@ -14,6 +14,10 @@ use ringkeeper_engine::quorum::Ensemble;
 use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
 
 use super::options::Plan;
+use super::witness::{Pledge, Witness};
+
+/// A tick of the simulated servers.
+pub(super) const TICK_MS: u64 = 500;
 
 pub(super) struct Server {
     pub disk: MemoryDisk,
@@ -25,6 +29,13 @@ pub(super) struct Server {
     pub outputs: Vec<Output>,
     /// Who writes its snapshots.
     pub task: SnapshotTask,
+    /// What its disk is bound to hold.
+    pub pledge: Pledge,
+    pub ensemble: Option<Ensemble>,
+    /// Which side it was on when last looked at.
+    pub role: Role,
+    /// Its disk takes so many times as long, until then.
+    pub slow: (u64, u64),
 }
 
 impl Server {
@@ -36,11 +47,20 @@ impl Server {
             tick_at: None,
             outputs: Vec::new(),
             task: SnapshotTask::default(),
+            pledge: Pledge::default(),
+            ensemble: None,
+            role: Role::Looking,
+            slow: (1, 0),
         }
     }
 
     /// Starts a new life from what the disk holds. `Err` where it cannot start.
-    pub(super) fn boot(&mut self, number: usize, plan: &Plan) -> Result<(), String> {
+    pub(super) fn boot(
+        &mut self,
+        number: usize,
+        plan: &Plan,
+        witness: &Witness,
+    ) -> Result<(), String> {
         assert!(self.member.is_none(), "a server lives one life at a time");
         self.life += 1;
         self.tick_at = None;
@@ -56,9 +76,12 @@ impl Server {
         if let Some(damage) = opened.report.damage {
             return Err(format!("damaged after a mere power cut: {damage:?}"));
         }
+        witness.check_recovered(&self.pledge, &opened.log, &mut self.disk)?;
+        self.pledge = Pledge::default();
         let config = config(plan, number);
         let ensemble = config.quorum.as_ref().map(|quorum| quorum.ensemble.clone());
         let ensemble = ensemble.ok_or("the simulated servers are an ensemble")?;
+        self.ensemble = Some(ensemble.clone());
         let replica = Replica::new(replica_options(&config, ensemble), opened.log);
         let options = MemberOptions {
             config: Rc::new(config),
@@ -80,13 +103,17 @@ impl Server {
 
 fn config(plan: &Plan, number: usize) -> Config {
     let mut text = format!(
-        "dataDir=/simulated\ntickTime=500\ninitLimit=10\nsyncLimit=5\nclientPort=2181\n\
+        "dataDir=/simulated\ntickTime={TICK_MS}\ninitLimit=10\nsyncLimit=5\nclientPort=2181\n\
          snapCount={}\nmaxClientCnxns=0\n",
         plan.snapshot_txns
     );
-    for server in 1..=plan.servers {
-        text.push_str(&format!("server.{server}=127.0.0.1:{}:{}\n", 2000 + server, 3000 + server));
+    let shape = plan.shape;
+    for server in 1..=shape.servers {
+        let role = if server > shape.servers - shape.observers { ":observer" } else { "" };
+        let ports = format!("{}:{}", 2000 + server, 3000 + server);
+        text.push_str(&format!("server.{server}=127.0.0.1:{ports}{role}\n"));
     }
+    text.push_str(shape.quorums);
     let myid = (number + 1).to_string();
     let mut read = |path: &std::path::Path| {
         let is_myid = path.ends_with("myid");

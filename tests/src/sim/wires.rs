@@ -4,7 +4,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use ringkeeper::member::Role;
 use ringkeeper::watch::ConnId;
+use ringkeeper_engine::zxid::Epoch;
 
 use super::world::{Happening, World};
 
@@ -32,21 +34,28 @@ impl World {
     pub(super) fn client_step(&mut self, client: usize) -> Result<(), String> {
         let pause = STEP_MS + self.delay();
         self.after(pause, Happening::ClientStep { client });
+        let is_silent = self.clients[client].is_silent(self.now, self.is_healed);
+        if is_silent || !self.is_healed && self.faults.chance(self.plan.hang_up_rate) {
+            return self.hang_up(client);
+        }
         if self.wires[client].is_none() {
             return self.connect(client);
         }
-        if !self.is_healed && self.faults.chance(2) {
-            return self.hang_up(client);
+        let (now, may_write) = (self.now, !self.is_healed);
+        if self.is_healed
+            && self.clients[client].acked_asked_ms < self.plan.trouble_ms
+            && let Some(bytes) = self.clients[client].probe(now, self.acked)
+        {
+            self.send_up(client, bytes);
         }
-        let may_write = !self.is_healed;
-        while let Some(bytes) = self.clients[client].next(self.now, may_write) {
+        while let Some(bytes) = self.clients[client].next(now, self.acked, may_write) {
             self.send_up(client, bytes);
         }
         Ok(())
     }
 
     fn connect(&mut self, client: usize) -> Result<(), String> {
-        let server = self.faults.below(self.plan.servers as u64) as usize;
+        let server = self.faults.below(self.plan.shape.servers as u64) as usize;
         let mut accepted = None;
         let peer = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 10_000 + client as u16);
         self.step(server, |one, at| {
@@ -65,6 +74,40 @@ impl World {
         Ok(())
     }
 
+    /// Bytes of a server reach its client.
+    pub(super) fn server_bytes(
+        &mut self,
+        client: usize,
+        conn: u64,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        let Some(wire) = self.wire(client, conn) else { return Ok(()) };
+        let member = self.servers[wire.server].member.as_ref();
+        let epoch = member.and_then(|member| epoch_of(member.role()));
+        let at = super::client::Moment {
+            now: self.now,
+            model: &self.witness.model,
+            acked: &mut self.acked,
+            is_current: epoch.is_some() && epoch == self.witness.newest_reign(),
+        };
+        let answer = self.clients[client].received(bytes, at)?;
+        if !answer.is_empty() {
+            self.send_up(client, answer);
+        }
+        if self.clients[client].is_off() { self.hang_up(client) } else { Ok(()) }
+    }
+
+    /// What a client says to the leader itself keeps its session alive.
+    pub(super) fn note_heard(&mut self, client: usize, server: usize) {
+        let role = self.servers[server].member.as_ref().map(|member| member.role());
+        let client = &self.clients[client];
+        if let Some(Role::Leading { epoch }) = role
+            && client.is_on()
+        {
+            self.witness.heard(client.session().0, epoch, self.now, client.timeout_ms);
+        }
+    }
+
     fn send_up(&mut self, client: usize, bytes: Vec<u8>) {
         let at = self.now + self.delay();
         let Some(wire) = &mut self.wires[client] else { return };
@@ -74,7 +117,7 @@ impl World {
     }
 
     /// What a server sends to the client behind one of its connections.
-    pub(super) fn to_client(&mut self, server: usize, id: ConnId, bytes: Vec<u8>) {
+    pub(super) fn send_down(&mut self, server: usize, id: ConnId, bytes: Vec<u8>) {
         let at = self.now + self.delay();
         let Some((client, wire)) = self.wire_of(server, id) else { return };
         wire.down_until = wire.down_until.max(at);
@@ -120,5 +163,14 @@ impl World {
                 self.clients[client].disconnected();
             }
         }
+    }
+}
+
+fn epoch_of(role: Role) -> Option<Epoch> {
+    match role {
+        Role::Leading { epoch } | Role::Following { epoch, .. } | Role::Observing { epoch, .. } => {
+            Some(epoch)
+        }
+        Role::Looking | Role::Standalone => None,
     }
 }

@@ -9,28 +9,21 @@ use ringkeeper::member::{Moment, Output, SnapshotOp};
 use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::replica::{Event, Port};
 use ringkeeper_engine::time::Millis;
+use ringkeeper_engine::zab::packets::Kind;
+use ringkeeper_engine::zxid::Zxid;
 
-use super::check::{Seen, check_at_rest};
+use super::check::check_at_rest;
 use super::client::Client;
 use super::network::{End, Network};
 use super::options::Plan;
 use super::random::Random;
+use super::report::Report;
 use super::server::Server;
 use super::wires::Wire;
+use super::witness::Witness;
 
 /// How long everything may take to settle once all is healed.
 const SETTLE_MS: u64 = 120_000;
-
-/// What came of a run that held.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Report {
-    pub steps: u64,
-    pub acked: u64,
-    pub crashes: u64,
-    pub partitions: u64,
-    pub elections: u64,
-    pub simulated_ms: u64,
-}
 
 /// Something that happens at a time.
 #[derive(Debug)]
@@ -100,7 +93,9 @@ pub(super) struct World {
     happenings: BTreeMap<u64, Happening>,
     order: u64,
     pub wires_made: u64,
-    seen: Seen,
+    pub witness: Witness,
+    /// The newest zxid of a write that was acknowledged to a client.
+    pub acked: i64,
 }
 
 /// Runs one plan to its end.
@@ -115,6 +110,7 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
         world.now = time;
         world.report.steps += 1;
         world.happen(happening)?;
+        world.check_recovery()?;
         if world.is_healed && world.is_at_rest() {
             break;
         }
@@ -125,10 +121,16 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
             ));
         }
     }
-    check_at_rest(&world.servers, &world.clients)?;
-    world.report.simulated_ms = world.now;
-    world.report.acked = world.clients.iter().map(|client| client.ledger.acked).sum();
-    Ok(world.report)
+    check_at_rest(&world.servers, &world.witness.model, &world.sessions_alive())?;
+    let clients = &world.clients;
+    Ok(Report {
+        simulated_ms: world.now,
+        reigns: world.witness.reigns(),
+        acked: clients.iter().map(|client| client.acked).sum(),
+        events: clients.iter().map(|client| client.events()).sum(),
+        expired: clients.iter().map(|client| client.expired).sum(),
+        ..world.report
+    })
 }
 
 impl World {
@@ -136,8 +138,8 @@ impl World {
         let seed = plan.seed;
         Self {
             now: 0,
-            servers: (0..plan.servers).map(|_| Server::new()).collect(),
-            clients: (0..plan.clients).map(|n| Client::new(n, seed, plan.ops_per_client)).collect(),
+            servers: (0..plan.shape.servers).map(|_| Server::new()).collect(),
+            clients: (0..plan.clients).map(|n| Client::new(n, &plan)).collect(),
             wires: (0..plan.clients).map(|_| None).collect(),
             network: Network::default(),
             faults: Random::of(seed, 2),
@@ -149,13 +151,14 @@ impl World {
             happenings: BTreeMap::new(),
             order: 0,
             wires_made: 0,
-            seen: Seen::default(),
+            witness: Witness::default(),
+            acked: 0,
             plan,
         }
     }
 
     fn start(&mut self) {
-        for server in 0..self.plan.servers {
+        for server in 0..self.plan.shape.servers {
             let at = self.faults.below(2_000);
             self.at(at, Happening::Boot { server });
         }
@@ -198,11 +201,7 @@ impl World {
             Happening::LinkUp { end, port, dialed } => {
                 self.peer(end, |link| Event::LinkUp { link, port, dialed })?;
             }
-            Happening::LinkBytes { end, bytes } => {
-                if self.network.other(end).is_some() {
-                    self.peer(end, |link| Event::Received { link, bytes: &bytes })?;
-                }
-            }
+            Happening::LinkBytes { end, bytes } => self.link_bytes(end, &bytes)?,
             Happening::LinkClosed { end } => {
                 self.network.close_end(end);
                 self.peer(end, |link| Event::Closed { link })?;
@@ -212,12 +211,7 @@ impl World {
                 self.client_bytes(client, conn, &bytes)?;
             }
             Happening::ServerBytes { client, conn, bytes } => {
-                if self.wire(client, conn).is_some() {
-                    self.clients[client].received(&bytes)?;
-                    if self.clients[client].is_off() {
-                        self.hang_up(client)?;
-                    }
-                }
+                self.server_bytes(client, conn, &bytes)?;
             }
             Happening::ClientClosed { client, conn } => {
                 if self.wire(client, conn).is_some() {
@@ -274,9 +268,14 @@ impl World {
     }
 
     fn after_step(&mut self, server: usize) -> Result<(), String> {
+        self.witness.after_step(server, &mut self.servers, self.now)?;
         let one = &mut self.servers[server];
         let Some(member) = &one.member else { return Ok(()) };
-        self.seen.check_agreement(server, member.database())?;
+        if std::mem::replace(&mut one.role, member.role()) != member.role() {
+            self.lie_in_ambush(server);
+        }
+        let one = &mut self.servers[server];
+        let Some(member) = &one.member else { return Ok(()) };
         if let Some(deadline) = member.deadline() {
             let time = deadline.0.max(self.now + 1);
             if one.tick_at.is_none_or(|at| time < at) {
@@ -293,7 +292,7 @@ impl World {
             return Ok(());
         }
         let plan = self.plan.clone();
-        match self.servers[server].boot(server, &plan) {
+        match self.servers[server].boot(server, &plan, &self.witness) {
             Ok(()) => {}
             Err(why) if self.servers[server].disk.is_cut() => {
                 tracing::debug!(why, "the power went while starting");
@@ -356,6 +355,7 @@ impl World {
         if self.servers[server].life != life {
             return Ok(());
         }
+        self.note_heard(client, server);
         self.step(server, |one, at| {
             if let Some(member) = &mut one.member {
                 member.received(at, id, bytes);
@@ -366,7 +366,7 @@ impl World {
     fn carry_out(&mut self, server: usize, output: Output) -> Result<(), String> {
         let life = self.servers[server].life;
         match output {
-            Output::Send { conn, bytes } => self.to_client(server, conn, bytes),
+            Output::Send { conn, bytes } => self.send_down(server, conn, bytes),
             Output::Close { conn } | Output::CloseAfterSending { conn } => {
                 self.close_client(server, conn);
             }
@@ -374,7 +374,9 @@ impl World {
             Output::Disk(op) => {
                 self.servers[server].disk.execute(op);
                 let (low, high) = self.plan.disk_ms;
-                let ms = self.disks.between(low, high);
+                let (factor, until) = self.servers[server].slow;
+                let factor = if self.now < until { factor } else { 1 };
+                let ms = self.disks.between(low, high) * factor;
                 self.after(ms, Happening::Disk { server, life });
             }
             Output::Dial { link, to, port, .. } => self.dial(End { server, life, link }, to, port),
@@ -383,6 +385,10 @@ impl World {
                 if let Some(other) = self.network.other(end) {
                     let delay = self.delay();
                     let at = self.network.arrival(end, self.now, delay);
+                    self.network.sent(end, bytes.len());
+                    if let Some((kind, _)) = first_packet(&bytes) {
+                        self.servers[server].pledge.says(kind);
+                    }
                     self.at(at, Happening::LinkBytes { end: other, bytes });
                 }
             }
@@ -396,6 +402,28 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn link_bytes(&mut self, end: End, bytes: &[u8]) -> Result<(), String> {
+        let Some(from) = self.network.other(end) else { return Ok(()) };
+        self.note_plan(end, bytes);
+        if let Some(unsent) = self.network.arrived(from, bytes.len()) {
+            self.peer(from, |link| Event::Unsent { link, bytes: unsent })?;
+        }
+        self.peer(end, |link| Event::Received { link, bytes })
+    }
+
+    /// Looks at how a learner is to get level: the first packet of what a leader sends for it.
+    fn note_plan(&mut self, end: End, bytes: &[u8]) {
+        let Some((kind, zxid)) = first_packet(bytes) else { return };
+        self.servers[end.server].pledge.hears(kind, zxid);
+        match kind {
+            Kind::Diff => self.report.diffs += 1,
+            Kind::Trunc => self.report.truncs += 1,
+            Kind::Snap => self.report.snaps += 1,
+            _ => return,
+        }
+        self.lie_in_ambush(end.server);
     }
 
     fn dial(&mut self, from: End, to: ServerId, port: Port) {
@@ -429,4 +457,11 @@ impl World {
             member.snapshot_done(done, disk);
         }
     }
+}
+
+/// What the first packet of a send on a quorum link is. An election's messages begin with lengths
+/// that are no packet's type.
+fn first_packet(bytes: &[u8]) -> Option<(Kind, Zxid)> {
+    let kind = Kind::of(i32::from_be_bytes(*bytes.first_chunk()?))?;
+    Some((kind, Zxid(i64::from_be_bytes(*bytes.get(4..)?.first_chunk()?))))
 }
