@@ -17,7 +17,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::system::System;
+use super::system::{System, absolute};
 use crate::host::process_cpu_us;
 
 /// Below the ports that the kernel gives to outgoing connections.
@@ -60,7 +60,7 @@ impl Ensemble {
     /// Starts `count` servers with their data below `folder` and waits until all serve.
     pub fn start(system: &System, count: usize, folder: &Path) -> Result<Self, EnsembleError> {
         let name = format!("ringkeeper-bench-{}-{}", std::process::id(), system.short_name());
-        let folder = folder.join(name);
+        let folder = absolute(folder).join(name);
         let mut ensemble =
             Self { system: system.clone(), folder: folder.clone(), servers: Vec::new() };
         let ports = free_ports(3 * count)?;

@@ -51,7 +51,7 @@ impl System {
             let folder = if folder.ends_with("deps") { folder.join("..") } else { folder.into() };
             folder.join("ringkeeper")
         };
-        let program = named.map_or_else(beside, Path::to_path_buf);
+        let program = absolute(&named.map_or_else(beside, Path::to_path_buf));
         if program.exists() {
             Ok(Self::Ringkeeper { program })
         } else {
@@ -69,8 +69,9 @@ impl System {
     }
 
     fn in_folder(folder: &Path) -> Option<Self> {
+        let folder = absolute(folder);
         let lib = folder.join("lib");
-        let (jars, version) = [folder, &lib].into_iter().find_map(|jars| {
+        let (jars, version) = [&folder, &lib].into_iter().find_map(|jars| {
             let names = fs::read_dir(jars).ok()?.flatten();
             let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
             Some((jars, names.find_map(|name| version_of(&name))?))
@@ -118,6 +119,11 @@ impl fmt::Display for System {
             Self::ZooKeeper { version, .. } => write!(f, "Apache ZooKeeper {version}"),
         }
     }
+}
+
+/// Servers run in folders of their own: a relative path would mean another file there.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// `3.9.5` of `zookeeper-3.9.5.jar`, and nothing of `zookeeper-jute-3.9.5.jar`.

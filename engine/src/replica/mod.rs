@@ -304,6 +304,16 @@ impl Replica {
         }
     }
 
+    /// An orderly end of the process: the log notes what is durable, so that the next start can tell
+    /// a torn tail from damage to the last batch.
+    ///
+    /// # Errors
+    /// The disk failed; everything durable is durable all the same.
+    pub fn close(&mut self, disk: &mut dyn Disk) -> Result<(), FatalReason> {
+        self.role = Role::Ended;
+        self.log.store_evidence(disk).map_err(FatalReason::from)
+    }
+
     /// Takes back the buffer of an effect that was carried out.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
         self.buffers.give(buffer);

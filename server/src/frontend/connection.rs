@@ -102,8 +102,9 @@ pub struct Connection {
     pub is_paused: bool,
     /// The deadline that counts, if later than the one it is queued under.
     pub idle_deadline: Millis,
-    /// The tick in which the session was last touched for this connection.
-    pub touched_tick: u64,
+    /// The mark of the last touch of the session for this connection: another touch with the same
+    /// mark would change nothing.
+    pub touched: Option<(bool, u64)>,
     pub counters: Counters,
 }
 
@@ -123,7 +124,7 @@ impl Connection {
             is_throttled: false,
             is_paused: false,
             idle_deadline: now + handshake_ms,
-            touched_tick: u64::MAX,
+            touched: None,
             counters: Counters::new(wall_ms),
         }
     }

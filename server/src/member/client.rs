@@ -42,6 +42,9 @@ impl Member {
 
     /// Bytes came from a client.
     pub fn received(&mut self, at: Moment, conn: ConnId, bytes: &[u8]) {
+        if self.is_stopping {
+            return;
+        }
         let Some(connection) = self.front.get_mut(conn) else { return };
         connection.heard(at.now);
         if !connection.unread.is_empty() {

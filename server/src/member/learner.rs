@@ -76,6 +76,17 @@ impl Member {
         self.replica.answer_ping(touched);
     }
 
+    /// What tells touches apart that end in different places: the moment the session would expire,
+    /// where this server counts it; the ping that will report it, where the leader does.
+    pub(super) fn touch_mark(&self, at: Moment, timeout_ms: i32) -> Option<(bool, u64)> {
+        let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
+        let ends = (at.now.0 + timeout_ms) / self.options.config.timing.tick_ms;
+        Some(match self.tracker {
+            Some(_) => (true, ends),
+            None => (false, self.touches.reports()),
+        })
+    }
+
     /// Notes that a session was heard here; false where it is no longer tracked.
     pub(super) fn touch(&mut self, at: Moment, session: SessionId, timeout_ms: i32) -> bool {
         match &mut self.tracker {

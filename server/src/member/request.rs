@@ -72,20 +72,20 @@ impl Member {
             connection.counters.last_cxid = i64::from(header.xid);
         }
         let timeout_ms = connection.timeout_ms;
-        let tick = at.now.0 / self.options.config.timing.tick_ms;
-        if connection.touched_tick == tick {
+        let before = connection.touched;
+        let touched = self.touch_mark(at, timeout_ms);
+        if before == touched {
             return true;
         }
-        connection.touched_tick = tick;
         if self.touch(at, session, timeout_ms) {
+            if let Some(connection) = self.front.get_mut(conn) {
+                connection.touched = touched;
+            }
             return true;
         }
         // Compat: a request of a session that is no longer tracked is dropped without an answer
         // (`ZooKeeperServer.submitRequestNow`, 3.9.5); the session's end closes the connection.
         debug!(%session, "request dropped: the session is gone");
-        if let Some(connection) = self.front.get_mut(conn) {
-            connection.touched_tick = u64::MAX;
-        }
         false
     }
 

@@ -133,6 +133,13 @@ impl Member {
         self.is_stopping = true;
     }
 
+    /// The end of an orderly stop: the log is left as a start likes to find it.
+    pub fn close(&mut self, disk: &mut dyn Disk) {
+        if let Err(reason) = self.replica.close(disk) {
+            tracing::warn!(%reason, "the log could not be closed in order; nothing is lost");
+        }
+    }
+
     /// Whether nothing is under way: no request waits for an answer, the log is on disk.
     pub fn is_quiet(&self) -> bool {
         self.outstanding == 0 && self.replica.log().is_quiet()

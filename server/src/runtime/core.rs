@@ -51,6 +51,9 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// Turns after which what was answered has been sent.
+const QUIET_TURNS: u32 = 2;
+
 /// The sockets this server listens on.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Listeners {
@@ -77,6 +80,7 @@ pub(super) struct Core {
     outputs: Vec<Output>,
     fatal: Option<Fatal>,
     stopping_since: Option<u64>,
+    quiet_turns: u32,
 }
 
 struct Link {
@@ -117,6 +121,7 @@ impl Core {
             outputs: Vec::new(),
             fatal: None,
             stopping_since: None,
+            quiet_turns: 0,
         }
     }
 
@@ -129,6 +134,7 @@ impl Core {
                 return Err(Failure::Member(reason));
             }
             if self.has_drained() {
+                self.member.close(&mut self.disk);
                 return Ok(());
             }
             let timeout = self.timeout();
@@ -340,10 +346,11 @@ impl Core {
         self.member.stop_reading();
     }
 
-    fn has_drained(&self) -> bool {
-        self.stopping_since.is_some_and(|since| {
-            self.member.is_quiet() || clock::now().0.saturating_sub(since) > DRAIN_MS
-        })
+    /// Whether everything is answered and the answers have left: they do in the turn after.
+    fn has_drained(&mut self) -> bool {
+        let Some(since) = self.stopping_since else { return false };
+        self.quiet_turns = if self.member.is_quiet() { self.quiet_turns + 1 } else { 0 };
+        self.quiet_turns > QUIET_TURNS || clock::now().0.saturating_sub(since) > DRAIN_MS
     }
 }
 

@@ -7,11 +7,17 @@ use crate::wire::SessionId;
 #[derive(Debug, Default)]
 pub struct Touches {
     heard: IdMap<SessionId, i32>,
+    reports: u64,
 }
 
 impl Touches {
     pub fn touch(&mut self, session: SessionId, timeout_ms: i32) {
         self.heard.insert(session, timeout_ms);
+    }
+
+    /// How often it has started afresh: a session touched once since then is touched.
+    pub fn reports(&self) -> u64 {
+        self.reports
     }
 
     /// A session that has ended must not be reported: the leader has forgotten it.
@@ -21,6 +27,7 @@ impl Touches {
 
     /// What was heard, with its timeout in milliseconds; starts afresh.
     pub fn drain(&mut self) -> impl Iterator<Item = (SessionId, i32)> + '_ {
+        self.reports += 1;
         self.heard.drain()
     }
 }

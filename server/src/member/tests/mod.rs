@@ -167,6 +167,29 @@ fn a_session_that_stays_silent_expires_once() {
     assert_eq!(alone.member.database().last_zxid().0, 2, "created, closed, nothing else");
 }
 
+/// The mark that spares touches must not hide one that lets the session live longer.
+#[test]
+fn a_session_lives_its_timeout_from_the_last_request_of_a_tick() {
+    for last in [100, 900, 1_900] {
+        let mut alone = Alone::serving("tickTime=2000");
+        alone.now = 10_000;
+        let (conn, session, _) = alone.client();
+        for at in [10_050, 10_000 + last] {
+            alone.now = at;
+            alone.ask(conn, PING.0, PING.1, b"");
+            alone.turn();
+        }
+        for _ in 0..49 {
+            alone.now += 100;
+            let at = alone.at();
+            alone.member.tick(at, &mut alone.disk);
+            alone.settle();
+        }
+        let is_alive = alone.member.database().sessions().contains_key(&session);
+        assert!(is_alive, "4.9 s after its last request at {last}, of 5 s");
+    }
+}
+
 #[test]
 fn a_frame_may_come_in_any_pieces() {
     let mut alone = Alone::serving("");
