@@ -212,11 +212,22 @@ impl Alone {
 pub(super) const PING: (i32, i32) = (xid::PING, OpCode::Ping as i32);
 
 pub(super) fn create(path: &str) -> Vec<u8> {
+    create_as(path, 0)
+}
+
+pub(super) fn delete(path: &str) -> Vec<u8> {
+    let mut record = Vec::new();
+    Writer(&mut record).ustring(path);
+    Writer(&mut record).int(-1);
+    record
+}
+
+pub(super) fn create_as(path: &str, flags: i32) -> Vec<u8> {
     let mut record = Vec::new();
     Writer(&mut record).ustring(path);
     Writer(&mut record).buffer(Some(b"data"));
     Acl::encode_list(&[Acl::new(perms::ALL, "world", "anyone")], &mut record);
-    Writer(&mut record).int(0);
+    Writer(&mut record).int(flags);
     record
 }
 

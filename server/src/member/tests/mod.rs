@@ -6,7 +6,7 @@ mod snapshots;
 use ringkeeper_engine::jute::Writer;
 
 use crate::wire::{ErrorCode, OpCode, SessionId};
-use harness::{Alone, PING, create, get_data, set_data};
+use harness::{Alone, PING, create, create_as, delete, get_data, set_data};
 
 const CREATE: i32 = OpCode::Create as i32;
 const SET: i32 = OpCode::SetData as i32;
@@ -165,6 +165,39 @@ fn a_session_that_stays_silent_expires_once() {
     assert!(!alone.member.database().sessions().contains_key(&session));
     assert_eq!(alone.closed, [conn]);
     assert_eq!(alone.member.database().last_zxid().0, 2, "created, closed, nothing else");
+}
+
+#[test]
+fn containers_that_emptied_and_ttl_znodes_past_their_time_are_reaped() {
+    let mut alone = Alone::serving("extendedTypesEnabled=true");
+    let (conn, ..) = alone.client();
+    let container = OpCode::CreateContainer as i32;
+    alone.ask(conn, 1, container, &create_as("/emptied", 4));
+    alone.ask(conn, 2, CREATE, &create("/emptied/child"));
+    alone.ask(conn, 3, container, &create_as("/never-used", 4));
+    let mut with_ttl = create_as("/short-lived", 5);
+    Writer(&mut with_ttl).long(150_000);
+    alone.ask(conn, 4, OpCode::CreateTtl as i32, &with_ttl);
+    alone.settle();
+    let exists = |alone: &Alone, path: &str| alone.member.database().tree.find(path).is_some();
+    let pass_a_minute = |alone: &mut Alone| {
+        for _ in 0..61 {
+            alone.now += 1_000;
+            alone.ask(conn, PING.0, PING.1, b"");
+            let at = alone.at();
+            alone.member.tick(at, &mut alone.disk);
+            alone.settle();
+        }
+    };
+    pass_a_minute(&mut alone);
+    assert!(exists(&alone, "/emptied") && exists(&alone, "/short-lived"), "one has a child");
+    alone.ask(conn, 5, OpCode::Delete as i32, &delete("/emptied/child"));
+    alone.settle();
+    pass_a_minute(&mut alone);
+    assert!(!exists(&alone, "/emptied") && exists(&alone, "/short-lived"));
+    pass_a_minute(&mut alone);
+    assert!(!exists(&alone, "/short-lived"), "two and a half minutes after it was last changed");
+    assert!(exists(&alone, "/never-used"), "a container that never had a child stays");
 }
 
 /// The mark that spares touches must not hide one that lets the session live longer.
