@@ -27,7 +27,7 @@ impl World {
         if self.faults.chance(self.plan.partition_rate) {
             self.partition();
         } else if self.faults.chance(300) {
-            self.network.heal();
+            self.heal_network();
         }
         if self.faults.chance(self.plan.link_break_rate) {
             let ends = self.network.all_ends();
@@ -39,6 +39,11 @@ impl World {
             let server = self.any_server();
             let (factor, ms) = (self.faults.between(10, 60), self.faults.between(500, 5_000));
             self.servers[server].slow = (factor, self.now + ms);
+        }
+        if self.faults.chance(self.plan.lag_rate) {
+            let server = self.any_server();
+            let (extra, ms) = (self.faults.between(20, 400), self.faults.between(500, 5_000));
+            self.servers[server].lag = (extra, self.now + ms);
         }
         Ok(())
     }
@@ -121,7 +126,19 @@ impl World {
                 group.insert(server);
             }
         }
+        // Half of them are silent: links look whole until somebody loses patience.
+        let is_silent = self.faults.chance(500);
         for end in self.network.partition(&group, self.plan.shape.servers) {
+            if is_silent {
+                self.network.stick(end);
+            } else {
+                self.break_link(end);
+            }
+        }
+    }
+
+    fn heal_network(&mut self) {
+        for end in self.network.heal() {
             self.break_link(end);
         }
     }
@@ -138,8 +155,10 @@ impl World {
     /// Nothing goes wrong any more; whoever is down comes back.
     pub(super) fn heal(&mut self) {
         self.is_healed = true;
-        self.servers.iter_mut().for_each(|server| server.slow = (1, 0));
-        self.network.heal();
+        for server in &mut self.servers {
+            (server.slow, server.lag) = ((1, 0), (0, 0));
+        }
+        self.heal_network();
         for server in 0..self.plan.shape.servers {
             if self.servers[server].disk.is_cut() {
                 self.crash(server);

@@ -36,6 +36,8 @@ pub(super) struct Network {
     other: BTreeMap<End, End>,
     flows: BTreeMap<End, Flow>,
     cut: BTreeSet<(usize, usize)>,
+    /// Ends of links that look whole and carry nothing any more.
+    stuck: BTreeSet<End>,
     accepted: u64,
 }
 
@@ -91,6 +93,8 @@ impl Network {
         self.other.remove(&other);
         self.flows.remove(&end);
         self.flows.remove(&other);
+        self.stuck.remove(&end);
+        self.stuck.remove(&other);
         Some(other)
     }
 
@@ -122,7 +126,19 @@ impl Network {
         self.other.iter().filter_map(broken).collect()
     }
 
-    pub(super) fn heal(&mut self) {
+    /// The link of `end` carries nothing any more, and nobody is told.
+    pub(super) fn stick(&mut self, end: End) {
+        self.stuck.insert(end);
+    }
+
+    /// Whether what is sent from `end` gets lost.
+    pub(super) fn is_stuck(&self, end: End) -> bool {
+        self.stuck.contains(&end)
+    }
+
+    /// Everybody reaches everybody. Gives the ends of links that were stuck: they end now.
+    pub(super) fn heal(&mut self) -> Vec<End> {
         self.cut.clear();
+        std::mem::take(&mut self.stuck).into_iter().collect()
     }
 }

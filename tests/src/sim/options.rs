@@ -45,6 +45,8 @@ pub struct Plan {
     pub partition_rate: u64,
     pub link_break_rate: u64,
     pub slow_disk_rate: u64,
+    /// How often a server's links become slow for a while.
+    pub lag_rate: u64,
     /// Power cuts right after a server changed sides, or was told how to get level.
     pub ambush_rate: u64,
     /// How often a client ends its connection to try another server.
@@ -81,6 +83,7 @@ impl Plan {
             partition_rate: rate(&mut random, 200),
             link_break_rate: rate(&mut random, 300),
             slow_disk_rate: rate(&mut random, 200),
+            lag_rate: rate(&mut random, 200),
             ambush_rate: rate(&mut random, 200),
             hang_up_rate: random.between(1, 15),
             cuts_verbs: random.chance(500),

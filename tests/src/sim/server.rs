@@ -36,6 +36,8 @@ pub(super) struct Server {
     pub role: Role,
     /// Its disk takes so many times as long, until then.
     pub slow: (u64, u64),
+    /// What it sends and gets takes so many milliseconds more, until then.
+    pub lag: (u64, u64),
 }
 
 impl Server {
@@ -51,6 +53,7 @@ impl Server {
             ensemble: None,
             role: Role::Looking,
             slow: (1, 0),
+            lag: (0, 0),
         }
     }
 

@@ -382,8 +382,9 @@ impl World {
             Output::Dial { link, to, port, .. } => self.dial(End { server, life, link }, to, port),
             Output::SendPeer { link, bytes } => {
                 let end = End { server, life, link };
-                if let Some(other) = self.network.other(end) {
-                    let delay = self.delay();
+                if let Some(other) = self.network.other(end).filter(|_| !self.network.is_stuck(end))
+                {
+                    let delay = self.delay() + self.lag(server) + self.lag(other.server);
                     let at = self.network.arrival(end, self.now, delay);
                     self.network.sent(end, bytes.len());
                     if let Some((kind, _)) = first_packet(&bytes) {
@@ -402,6 +403,11 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn lag(&self, server: usize) -> u64 {
+        let (extra, until) = self.servers[server].lag;
+        if self.now < until { extra } else { 0 }
     }
 
     fn link_bytes(&mut self, end: End, bytes: &[u8]) -> Result<(), String> {
@@ -446,8 +452,10 @@ impl World {
     fn close_link(&mut self, end: End) {
         let delay = self.delay();
         let at = self.network.arrival(end, self.now, delay);
-        let Some(other) = self.network.other(end) else { return };
+        let is_stuck = self.network.is_stuck(end);
+        let other = self.network.other(end).filter(|_| !is_stuck);
         self.network.close_end(end);
+        let Some(other) = other else { return };
         self.at(at, Happening::LinkClosed { end: other });
     }
 

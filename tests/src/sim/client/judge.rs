@@ -46,6 +46,9 @@ impl Client {
         if let Op::Sync = op
             && at.is_current
         {
+            if header.zxid < floor {
+                return Err(format!("synced to {zxid:?}, {floor:#x} was acknowledged (P10)"));
+            }
             self.sync_floor = self.sync_floor.max(floor);
         }
         Ok(())
