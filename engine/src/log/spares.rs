@@ -70,6 +70,11 @@ impl Spares {
         }
     }
 
+    /// Gives up all that is ready or could be recycled: the files are the caller's to remove.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = u64> {
+        std::mem::take(&mut self.ready).into_keys().chain(self.recyclable.drain(..))
+    }
+
     /// A roll waits and nothing is ready: try again even if the last preparation failed.
     pub(super) fn hurry(&mut self, out: &mut Vec<DiskOp>) {
         if self.ready.is_empty() && self.preparing.is_empty() {

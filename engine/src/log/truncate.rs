@@ -145,7 +145,9 @@ impl Log {
             zero_out(disk, last.file(), last.end, last.size)?;
             disk.sync(last.file())?;
         }
-        for number in doomed {
+        // Sequences repeat from the cut on. A batch that a torn roll left in a ready segment may
+        // know of later ones, and would prove them lost.
+        for number in doomed.into_iter().chain(self.spares.drain()) {
             disk.remove(FileName::Segment(number))?;
         }
         self.segments.extend(refuge);

@@ -174,8 +174,9 @@ impl Model {
         if !above.is_empty() && above != "/" && self.at(above, zxid).is_none() {
             return Err(format!("{path} has no parent"));
         }
-        if self.at(path, zxid).is_some() {
-            return Err(format!("{path} is there already (P12)"));
+        // No client uses a name twice, and no sequence may.
+        if self.znodes.contains_key(path) {
+            return Err(format!("{path} is made a second time (P12)"));
         }
         let owner = (create.kind == CreateKind::Ephemeral).then_some(session);
         let data = create.data.unwrap_or_default().to_vec();
