@@ -63,7 +63,8 @@ impl World {
                 accepted = member.accept(at, peer);
             }
         })?;
-        let Some(id) = accepted else { return Ok(()) };
+        let is_up = self.servers[server].member.is_some();
+        let Some(id) = accepted.filter(|_| is_up) else { return Ok(()) };
         self.wires_made += 1;
         let life = self.servers[server].life;
         let number = self.wires_made;
