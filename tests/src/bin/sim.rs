@@ -6,6 +6,9 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use ringkeeper_tests::sim::{Plan, Report, run};
 
+/// So many seeds must meet everything that a campaign is for.
+const CAMPAIGN: u64 = 200;
+
 /// Simulated ensembles under faults, a run a seed. The same seed is the same run.
 #[derive(Parser)]
 struct Arguments {
@@ -53,12 +56,13 @@ fn main() -> ExitCode {
     }
     bar.finish_and_clear();
     println!("{sum}");
-    for what in sum.missing() {
+    let missing = if arguments.seeds >= CAMPAIGN { sum.missing() } else { Vec::new() };
+    for what in &missing {
         println!("not met: {what}");
     }
     if !failed.is_empty() {
         println!("failed seeds: {failed:?}");
     }
     println!("{passed} passed, {} failed", failed.len());
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed.is_empty() && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
