@@ -24,6 +24,11 @@ use crate::config::{Config, IoBackend};
 use crate::member::{Member, MemberOptions};
 use crate::snapshot::Format;
 
+/// How often a port in use is tried again, and how long after: a server that was killed leaves its
+/// listening sockets to its ring, which the kernel takes down a moment after the process.
+const BIND_RETRIES: u32 = 60;
+const BIND_PAUSE: Duration = Duration::from_millis(50);
+
 /// How many dialled connections may wait to be accepted on the servers' ports.
 const PEER_BACKLOG: u16 = 128;
 
@@ -185,5 +190,12 @@ fn open(
         .map_err(|error| refused(code, format!("cannot listen on {host}:{port}: {error}")))?
         .next()
         .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+    let in_use = rustix::io::Errno::ADDRINUSE.raw_os_error();
+    for _ in 0..BIND_RETRIES {
+        match io.listen(at, backlog) {
+            Err(error) if error.errno.0 == in_use => std::thread::sleep(BIND_PAUSE),
+            ended => return ended.map_err(|error| refused(code, error)),
+        }
+    }
     io.listen(at, backlog).map_err(|error| refused(code, error))
 }
