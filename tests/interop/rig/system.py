@@ -17,7 +17,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Collection, Iterator, Optional, Sequence
 
 from . import places
 from .wire import Address, Silence, four_letter
@@ -150,17 +150,34 @@ class Server:
 
 
 class System:
-    """A standalone server, or an ensemble, in a folder that goes with it."""
+    """A standalone server, or an ensemble, in a folder that goes with it.
+
+    Servers have the ids 1, 2, ... in the order of `kinds`; those in `observers` do not vote.
+    """
 
     def __init__(self, kind: Kind, servers: int = 1, config: Optional[dict[str, str]] = None,
-                 properties: Optional[dict[str, str]] = None) -> None:
+                 properties: Optional[dict[str, str]] = None,
+                 kinds: Optional[Sequence[Kind]] = None, observers: Collection[int] = ()) -> None:
+        kinds = kinds or [kind] * servers
         self.kind = kind
+        self.observers = frozenset(observers)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{kind.name}-"))
-        ids = range(1, servers + 1)
-        self.servers = [Server(kind, n, self.folder / str(n), properties=dict(properties or {}))
-                        for n in ids]
+        self.servers = [Server(each, n, self.folder / str(n), properties=dict(properties or {}))
+                        for n, each in enumerate(kinds, 1)]
         for server in self.servers:
             self._configure(server, config or {})
+
+    @classmethod
+    def mixed(cls, mix: str, version: Optional[str] = None, **options: object) -> "System":
+        """An ensemble by letters: `JRR` is a Java server 1 and Ringkeepers 2 and 3. A small letter
+        is an observer. `version` is the Java servers'."""
+        kinds = [RINGKEEPER if letter in "Rr" else java(version) for letter in mix]
+        observers = [n for n, letter in enumerate(mix, 1) if letter.islower()]
+        return cls(kinds[0], kinds=kinds, observers=observers, **options)  # type: ignore[arg-type]
+
+    def __getitem__(self, id: int) -> Server:
+        """The server with this id."""
+        return self.servers[id - 1]
 
     def _configure(self, server: Server, extras: dict[str, str]) -> None:
         data = server.folder / "data"
@@ -171,8 +188,11 @@ class System:
                 "4lw.commands.whitelist": "*", **extras}
         if len(self.servers) > 1:
             (data / "myid").write_text(f"{server.id}\n")
+            if server.id in self.observers:
+                keys["peerType"] = "observer"
             for peer in self.servers:
-                keys[f"server.{peer.id}"] = f"{HOST}:{peer.quorum[1]}:{peer.election[1]}"
+                role = ":observer" if peer.id in self.observers else ""
+                keys[f"server.{peer.id}"] = f"{HOST}:{peer.quorum[1]}:{peer.election[1]}{role}"
         text = "".join(f"{key}={value}\n" for key, value in keys.items())
         (server.folder / "zoo.cfg").write_text(text)
 
