@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 
+from rig import matrix
 from rig.system import Kind, System, kind_of
+
+Cells = Callable[[str, str], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--subject java` runs a suite against Apache ZooKeeper itself."""
+    """`--subject java` runs a suite against Apache ZooKeeper itself; `--java` is for those suites
+    whose ensembles have both kinds."""
     parser.addoption("--subject", default="ringkeeper", help="ringkeeper, java, java-3.8.0, java-3.9.5")
+    parser.addoption("--java", default="3.8.0", help="version of the Java servers of a mixed ensemble")
+    parser.addoption("--exhaustive", action="store_true", help="every order and mix, not a few of each")
 
 
 @pytest.fixture(scope="session")
 def kind(request: pytest.FixtureRequest) -> Kind:
     """The kind of server under test."""
     return kind_of(request.config.getoption("--subject"))
+
+
+@pytest.fixture(scope="session")
+def java_version(request: pytest.FixtureRequest) -> str:
+    """The version of the Java servers in a mixed ensemble."""
+    version: str = request.config.getoption("--java")
+    return version
+
+
+@pytest.fixture
+def cell(request: pytest.FixtureRequest, java_version: str) -> Iterator[Cells]:
+    """`cell(role, scenario)`: this test's outcome counts for Ringkeeper in that role (`rig.matrix`)."""
+    named: list[tuple[str, str]] = []
+    failures = request.session.testsfailed
+    yield lambda role, scenario: named.append((role, scenario))
+    passed = request.session.testsfailed == failures
+    for role, scenario in named:
+        matrix.record(java_version, role, scenario, passed, request.node.nodeid)
 
 
 @pytest.fixture(scope="session")

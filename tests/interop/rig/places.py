@@ -33,6 +33,11 @@ def class_path(version: str) -> str:
     return f"{DEBIAN_CONF}:{DEBIAN_JARS / 'zookeeper.jar'}"
 
 
+def logging_jars(version: str) -> list[str]:
+    """What a server needs beside its class path to write a log: Debian's has no backend for one."""
+    return [] if version == "3.9.5" else [str(DEBIAN_JARS / "slf4j-simple.jar")]
+
+
 def newest_java() -> str:
     """The newest Apache ZooKeeper at hand."""
     return "3.9.5" if (JARS_3_9_5 / "zookeeper-3.9.5.jar").exists() else "3.8.0"

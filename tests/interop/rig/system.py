@@ -60,9 +60,11 @@ class Kind:
             options = [word for define in defines for word in ("-D", define)]
             return [str(places.ringkeeper()), "serve", *options, str(config)]
         flags = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=INFO",
+                 "-Dorg.slf4j.simpleLogger.showDateTime=true",
+                 "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
                  "-Dzookeeper.admin.enableServer=false", "-XX:-UsePerfData"]
         return ["java", *flags, *(f"-D{define}" for define in defines),
-                "-cp", places.class_path(self.version),
+                "-cp", ":".join([places.class_path(self.version), *places.logging_jars(self.version)]),
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(config)]
 
 
