@@ -33,14 +33,14 @@ impl Leader {
         let Some(peer) = self.peers.get_mut(&link) else { return Ok(()) };
         let runs: Vec<Run> = ground.log.history().runs().collect();
         let ours = Decided { base: ground.log.history().base(), runs: &runs, end };
-        let (from, source) = match plan(peer.reported, peer.cumulative, ours) {
+        let (plan, from, source) = match plan(peer.reported, peer.cumulative, ours) {
             Plan::Diff { after } => {
                 packets::write_bare(&mut peer.outbox, Kind::Diff, end);
-                (after, Source::History(None))
+                (Kind::Diff, after, Source::History(None))
             }
             Plan::Trunc { to } => {
                 packets::write_bare(&mut peer.outbox, Kind::Trunc, to);
-                (to, Source::History(None))
+                (Kind::Trunc, to, Source::History(None))
             }
             Plan::Snap => {
                 let file = ground.log.superblock().snapshot;
@@ -54,10 +54,14 @@ impl Leader {
                     None => (0, 0),
                 };
                 packets::write_bare(&mut peer.outbox, Kind::Snap, zxid);
-                (zxid, Source::Snapshot { file, at, end })
+                (Kind::Snap, zxid, Source::Snapshot { file, at, end })
             }
         };
-        tracing::info!(server = %peer.server, reported = %peer.reported, %from, %end, "levelling");
+        let history = if ground.proposals.covers(from) { "memory" } else { "the log" };
+        tracing::info!(
+            server = %peer.server, reported = %peer.reported, %from, %end, history,
+            "brought level by {}", plan.name()
+        );
         peer.source = source;
         (peer.sent, peer.told) = (from, from);
         peer.target = end.max(from);
@@ -66,8 +70,10 @@ impl Leader {
     }
 
     /// The next packet after NEWLEADER must be an ACK.
-    /// Compat: one of another zxid is not counted, and the learner served all the same
-    /// (`LearnerHandler.run`, 3.9.5).
+    /// Compat: ACKs of the proposals that brought it level may overtake NEWLEADER's own
+    /// (`Learner.syncWithLeader`, 3.8.0); they say nothing of the epoch and are passed over. One of
+    /// any other zxid is not counted, and the learner served all the same (`LearnerHandler.run`,
+    /// 3.9.5).
     pub(super) fn on_new_leader_ack(
         &mut self,
         link: LinkId,
@@ -77,6 +83,10 @@ impl Leader {
         if packet.kind() != Some(Kind::Ack) {
             let awaited = "the ACK of NEWLEADER";
             return Err(PeerError::Unexpected { code: packet.code, awaited }.into());
+        }
+        let target = self.peers.get(&link).map_or(Zxid::ZERO, |peer| peer.target);
+        if packet.zxid.counter() != 0 && packet.zxid <= target {
+            return Ok(());
         }
         let counts = packet.zxid == Zxid::new(self.epoch, 0);
         let is_reigning = self.is_reigning();

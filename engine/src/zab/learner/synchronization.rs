@@ -17,6 +17,10 @@ impl Learner {
         packet: &Packet<'_>,
         ground: &mut Ground<'_>,
     ) -> Result<(), Fault> {
+        if let Some(kind) = packet.kind() {
+            let (leader, reported) = (self.leader, self.report);
+            tracing::info!(%leader, %reported, zxid = %packet.zxid, "told {}", kind.name());
+        }
         match packet.kind() {
             Some(Kind::Diff) if self.report.0 >= 0 => {
                 self.committed = ground.log.appended();
