@@ -1,0 +1,1 @@
+"""How servers of both kinds are brought level, and what breaks an ensemble of both."""
