@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from rig import ops
+from rig.ledger import faults_of
 from rig.ops import Op
 from rig.system import Server, System
 from rig.wire import Connection, Session
 
 from .writers import Writer
-
-SUFFIX = 10
 
 
 def children(server: Server, parents: list[str]) -> dict[str, list[str]]:
@@ -41,32 +40,7 @@ def faults(system: System, writers: list[Writer], parents: list[str]) -> list[st
                   for parent in view if view[parent] != first[parent]]
     names = {f"{parent}/{name}" for parent in parents for name in first[parent]}
     for writer in writers:
-        found += _of_one(writer, names, parents)
+        found += faults_of(writer.name, writer.ledger, names, parents, f"{writer.number}-")
         if writer.mark[3:] not in first["/k"]:
             found.append(f"{writer.name}: its session's ephemeral znode is gone")
-    return found
-
-
-def _of_one(writer: Writer, names: set[str], parents: list[str]) -> list[str]:
-    """The writes of one session against what is there."""
-    ledger, found = writer.ledger, []
-    looked_at = tuple(f"{parent}/" for parent in parents)
-    for prefix, name in ledger.acked.items():
-        if name.startswith(looked_at) and name not in names:
-            found.append(f"{writer.name}: {name} was acknowledged and is lost")
-        if name[:-SUFFIX] != prefix:
-            found.append(f"{writer.name}: asked for {prefix}, acknowledged was {name}")
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name[:-SUFFIX]] = seen.get(name[:-SUFFIX], 0) + 1
-    start = f"{writer.number}-"
-    for prefix, times in seen.items():
-        if not prefix.rsplit("/", 1)[1].startswith(start):
-            continue
-        if times > 1:
-            found.append(f"{writer.name}: {prefix} is there {times} times")
-        if prefix not in ledger.sent:
-            found.append(f"{writer.name}: {prefix} was never sent")
-        if prefix in ledger.refused:
-            found.append(f"{writer.name}: {prefix} was refused and is there")
     return found

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Optional
 
 from rig import ops
 from rig.jute import Reader
+from rig.ledger import Ledger
 from rig.ops import Op
 from rig.wire import Address, Connection, Session, Silence
 
@@ -23,16 +23,6 @@ REPLY_SECONDS = 8.0
 
 # Rounds are to end in thousands of writes, not in so many that looking at them takes the time.
 BREATH_SECONDS = 0.02
-
-
-@dataclass
-class Ledger:
-    """What one writer knows of its own writes, by prefix."""
-
-    sent: set[str] = field(default_factory=set)
-    acked: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
 
 
 class Writer(threading.Thread):
