@@ -15,6 +15,7 @@ Examples:
   ringkeeper quickstart                        three servers on this machine, ready for clients
   ringkeeper quickstart --bench 10             how many writes a second this machine makes
   ringkeeper serve /etc/zookeeper/zoo.cfg      one server, as an existing zoo.cfg says
+  ringkeeper serve --check zoo.cfg             what of it is refused, or not acted on
   ringkeeper serve -D jute.maxbuffer=4194304 -D zookeeper.snapCount=500000 zoo.cfg
 
 A zoo.cfg, myid, ports, clients and four-letter words of ZooKeeper work as they are. Data lies in
@@ -37,6 +38,9 @@ enum Command {
         /// Set what a JVM flag -DKEY=VALUE would; the file goes before it.
         #[arg(short = 'D', value_name = "KEY=VALUE")]
         flags: Vec<JvmFlag>,
+        /// Say what of the configuration is refused or not acted on, and end without serving.
+        #[arg(long)]
+        check: bool,
         /// A ZooKeeper configuration file.
         #[arg(value_name = "ZOO.CFG")]
         config: PathBuf,
@@ -60,7 +64,9 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Serve { flags, config } => serve(&config.display().to_string(), &flags),
+        Command::Serve { flags, check, config } => {
+            serve(&config.display().to_string(), &flags, check)
+        }
         Command::Quickstart { servers, port, data, bench } => {
             let options = QuickstartOptions { servers, port, data, bench_seconds: bench };
             runtime::quickstart(&options)
@@ -68,10 +74,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(file: &str, flags: &[JvmFlag]) -> ExitCode {
+fn serve(file: &str, flags: &[JvmFlag], only_check: bool) -> ExitCode {
     runtime::start_tracing();
     match config::load(file, flags, &mut read) {
-        Ok(config) => runtime::serve(config),
+        Ok(config) => {
+            config.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            if only_check { ExitCode::SUCCESS } else { runtime::serve(config) }
+        }
         Err(faults) => {
             faults.iter().for_each(|fault| eprintln!("{fault}"));
             eprintln!("{}", config::LAST_WORDS);

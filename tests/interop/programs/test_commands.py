@@ -82,6 +82,26 @@ def test_a_bad_configuration_is_named_line_by_line_and_exits_2(tmp_path: Path) -
     assert "zoo.cfg:1" in done.stderr and "zoo.cfg:3" in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("check", [["--check"], []], ids=["check", "serve"])
+def test_what_is_not_acted_on_is_named_line_by_line(tmp_path: Path, check: list[str]) -> None:
+    """Before serving, or instead of it; a check makes nothing in dataDir."""
+    config, data = tmp_path / "zoo.cfg", tmp_path / "data"
+    config.write_text(f"dataDir={data}\nclientPort={free_port()}\nlocalSessionsEnabled=true\n"
+                      "autopurge.purgeInterval=1\nticktime=2000\n")
+    command = [str(places.ringkeeper()), "serve", *check, str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(3)]
+        for number, line in zip((3, 4, 5), said):
+            assert f"zoo.cfg:{number}" in line, said
+        if not check:
+            assert any("serving" in line for line in process.stderr), "it does not serve"
+            process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        assert process.wait(30) == 0
+    assert data.exists() == (not check)
+
+
 def test_data_of_zookeeper_is_not_begun_anew_beside(tmp_path: Path) -> None:
     """A dataDir that holds a version-2 alone is refused, and nothing is written."""
     (tmp_path / "version-2").mkdir()
