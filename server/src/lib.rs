@@ -14,6 +14,7 @@ pub mod txn;
 pub mod prep;
 pub mod apply;
 pub mod snapshot;
+pub mod proof;
 pub mod frontend;
 pub mod config;
 pub mod admin;

@@ -17,6 +17,9 @@ Examples:
   ringkeeper serve /etc/zookeeper/zoo.cfg      one server, as an existing zoo.cfg says
   ringkeeper serve --check zoo.cfg             what of it is refused, or not acted on
   ringkeeper serve -D jute.maxbuffer=4194304 -D zookeeper.snapCount=500000 zoo.cfg
+  ringkeeper serve -D ringkeeper.proof=true zoo.cfg
+                                               an observer that compares its tree with that of a
+                                               ZooKeeper ensemble, txn by txn; ask it with `proof`
 
 A zoo.cfg, myid, ports, clients and four-letter words of ZooKeeper work as they are. Data lies in
 dataDir/ringkeeper; what ZooKeeper keeps in dataDir/version-2 is left as it is, and not read.

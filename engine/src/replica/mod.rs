@@ -29,6 +29,7 @@ use crate::zxid::Zxid;
 use lobby::Lobby;
 use road::Role;
 
+pub use crate::zab::sync_plan::Plan;
 pub use crate::zab::{
     Effect, FatalReason, Forwarded, Intake, IntakeError, LearnerId, Leave, PeerError, Port,
     Proposals, Requests, SnapshotFormat, Timing,
@@ -269,9 +270,26 @@ impl Replica {
     }
 
     /// Learner: the tree differs from the one the leader foresaw; see `zab::learner`.
-    pub fn distrust(&mut self) {
+    /// Whether that is proof, and this server leaves for a snapshot.
+    pub fn distrust(&mut self) -> bool {
+        match &mut self.role {
+            Role::Learner(learner) => learner.distrust(),
+            _ => false,
+        }
+    }
+
+    /// Learner: leaves at the end of the turn, and rejoins to be sent the leader's tree.
+    pub fn want_snapshot(&mut self) {
         if let Role::Learner(learner) = &mut self.role {
-            learner.distrust();
+            learner.want_snapshot();
+        }
+    }
+
+    /// Learner: what the leader chose to bring this server level, once it has.
+    pub fn plan(&self) -> Option<Plan> {
+        match &self.role {
+            Role::Learner(learner) => learner.plan(),
+            _ => None,
         }
     }
 

@@ -63,7 +63,7 @@ pub fn answer(
         Word::Wchp => dump::watches_by_path(out, status),
         Word::Wchs => dump::watch_summary(out, status),
         Word::Isro => out.push_str("rw"),
-        Word::Envi | Word::Gtmk | Word::Ruok | Word::Stmk | Word::TelnetClose => {
+        Word::Envi | Word::Gtmk | Word::Proof | Word::Ruok | Word::Stmk | Word::TelnetClose => {
             always(word, argument, status, out);
         }
     }
@@ -91,6 +91,12 @@ fn always(word: Word, argument: &[u8], status: &mut dyn Status, out: &mut String
                 let _ = writeln!(out, "{key}={value}");
             }
         }
+        Word::Proof => match status.proof() {
+            Some(lines) => lines.iter().for_each(|(key, value)| {
+                let _ = writeln!(out, "{key}\t{value}");
+            }),
+            None => out.push_str("This server is not in proof mode (ringkeeper.proof).\n"),
+        },
         Word::Gtmk => {
             let _ = write!(out, "{}", status.trace_mask());
         }
@@ -192,6 +198,19 @@ mod tests {
         check(Word::Hash, "100000080: 1371985504\n");
         check(Word::Envi, "Environment:\nzookeeper.version=x\nhost.name=zk1\n");
         assert_eq!(sample.resets, (1, 1));
+    }
+
+    #[test]
+    fn proof_answers_in_proof_mode_alone_and_its_numbers_stand_in_mntr() {
+        let told = "proof_state\tequal\nproof_leader\t2\nproof_mismatches\t4\n";
+        assert_eq!(answer_of(&mut Sample::observer(), Word::Proof), told);
+        let mut away = Sample::observer();
+        away.serving = false;
+        assert_eq!(answer_of(&mut away, Word::Proof), told, "also while nobody is served");
+        let elsewhere = answer_of(&mut Sample::leader(), Word::Proof);
+        assert_eq!(elsewhere, "This server is not in proof mode (ringkeeper.proof).\n");
+        let mntr = answer_of(&mut Sample::observer(), Word::Mntr);
+        assert!(mntr.contains("\nzk_proof_mismatches\t4\n") && !mntr.contains("proof_state"));
     }
 
     #[test]

@@ -34,6 +34,12 @@ pub(super) fn monitor(out: &mut String, server: &ServerStatus, status: &dyn Stat
             put("quota_bytes_usage_per_namespace", bytes);
         }
     }
+    // Of the proof, what is a number; runs and differences are told by its own word.
+    for (key, value) in status.proof().unwrap_or_default() {
+        if value.bytes().all(|byte| byte.is_ascii_digit()) {
+            lines.put(&key, value);
+        }
+    }
     for (name, count) in metrics.counters() {
         lines.put(name, count);
     }

@@ -4,6 +4,7 @@ use ringkeeper_engine::quorum::Ensemble;
 use ringkeeper_engine::zxid::Zxid;
 
 use crate::config::{Config, RawConfig};
+use crate::proof::Lines;
 
 use super::*;
 
@@ -28,6 +29,10 @@ impl Sample {
 
     pub(super) fn follower() -> Self {
         Self::of(Mode::Follower, THREE)
+    }
+
+    pub(super) fn observer() -> Self {
+        Self::of(Mode::Observer, THREE)
     }
 
     fn of(mode: Mode, file: &str) -> Self {
@@ -180,6 +185,12 @@ impl Status for Sample {
 
     fn reset_connection_stats(&mut self) {
         self.resets.1 += 1;
+    }
+
+    fn proof(&self) -> Option<Lines> {
+        let line = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        let lines = [("proof_state", "equal"), ("proof_leader", "2"), ("proof_mismatches", "4")];
+        (self.mode == Mode::Observer).then(|| lines.map(line).to_vec())
     }
 
     fn trace_mask(&self) -> i64 {

@@ -11,6 +11,7 @@ use ringkeeper_engine::quorum::Ensemble;
 use ringkeeper_engine::zxid::Zxid;
 
 use crate::config::Config;
+use crate::proof::Lines;
 
 use super::environment::Environment;
 use super::metrics::Metrics;
@@ -37,6 +38,8 @@ pub trait Status {
     fn reset_server_stats(&mut self);
     /// Forget what each connection's figures hold.
     fn reset_connection_stats(&mut self);
+    /// What the proof says; `None` outside proof mode.
+    fn proof(&self) -> Option<Lines>;
     fn trace_mask(&self) -> i64;
     fn set_trace_mask(&mut self, mask: i64);
 }

@@ -15,6 +15,8 @@ pub enum Word {
     Hash,
     Isro,
     Mntr,
+    /// Of our own, and one letter longer than the others.
+    Proof,
     Ruok,
     Srst,
     Srvr,
@@ -29,7 +31,7 @@ pub enum Word {
 
 const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
 
-const WORDS: [(Word, &str); 19] = [
+const WORDS: [(Word, &str); 20] = [
     (Word::Conf, "conf"),
     (Word::Cons, "cons"),
     (Word::Crst, "crst"),
@@ -40,6 +42,7 @@ const WORDS: [(Word, &str); 19] = [
     (Word::Hash, "hash"),
     (Word::Isro, "isro"),
     (Word::Mntr, "mntr"),
+    (Word::Proof, "proof"),
     (Word::Ruok, "ruok"),
     (Word::Srst, "srst"),
     (Word::Srvr, "srvr"),
@@ -56,6 +59,9 @@ impl Word {
         if bytes == TELNET_CLOSE {
             return Some(Self::TelnetClose);
         }
+        if bytes == *b"proo" {
+            return Some(Self::Proof);
+        }
         WORDS.iter().find(|(_, name)| name.as_bytes() == bytes).map(|&(word, _)| word)
     }
 
@@ -64,15 +70,20 @@ impl Word {
         name
     }
 
-    /// Bytes that follow the word and belong to it: the new mask of `stmk`.
+    /// Bytes that follow the first four and belong to the word: the new mask of `stmk`, the last
+    /// letter of `proof`.
     pub fn argument_bytes(self) -> usize {
-        if self == Self::Stmk { 8 } else { 0 }
+        match self {
+            Self::Stmk => 8,
+            Self::Proof => 1,
+            _ => 0,
+        }
     }
 
     /// Whether it is answered while the server serves nobody.
     pub(super) fn needs_no_service(self) -> bool {
-        use Word::{Envi, Gtmk, Isro, Ruok, Stmk, TelnetClose};
-        matches!(self, Ruok | Envi | Gtmk | Stmk | Isro | TelnetClose)
+        use Word::{Envi, Gtmk, Isro, Proof, Ruok, Stmk, TelnetClose};
+        matches!(self, Ruok | Proof | Envi | Gtmk | Stmk | Isro | TelnetClose)
     }
 }
 
@@ -110,7 +121,14 @@ mod tests {
         for (word, name) in WORDS {
             match name.as_bytes().try_into() {
                 Ok(bytes) => assert_eq!(Word::of(bytes), Some(word)),
-                Err(_) => assert_eq!(Word::of(TELNET_CLOSE), Some(word)),
+                Err(_) if word == Word::TelnetClose => {
+                    assert_eq!(Word::of(TELNET_CLOSE), Some(word));
+                }
+                Err(_) => {
+                    let head = name.as_bytes().first_chunk().expect("four letters");
+                    assert_eq!(Word::of(*head), Some(word));
+                    assert_eq!(word.argument_bytes(), name.len() - head.len());
+                }
             }
         }
         assert_eq!(Word::of(*b"lead"), None, "the HTTP admin server's alone");

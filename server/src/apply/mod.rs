@@ -152,7 +152,8 @@ impl Database {
             }
             None => {
                 self.history.record(header.zxid, actual);
-                sent.filter(|sent| sent.version == crate::digest::VERSION).map(|sent| sent.tree)
+                let Some(sent) = sent else { return DigestCheck::Absent };
+                (sent.version == crate::digest::VERSION).then_some(sent.tree)
             }
         };
         match expected {

@@ -40,7 +40,9 @@ pub enum SessionChange {
 /// Whether the tree is the one the leader foresaw.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DigestCheck {
-    /// No digest came with the txn, or it cannot be compared yet.
+    /// No digest came with the txn.
+    Absent,
+    /// One came, and cannot be compared yet, or is of another version.
     Unchecked,
     Equal,
     Differs {
@@ -62,7 +64,7 @@ impl Default for Applied {
             header,
             err: ErrorCode::OK,
             session: None,
-            digest: DigestCheck::Unchecked,
+            digest: DigestCheck::Absent,
             results: Vec::new(),
             paths: String::new(),
         }
@@ -74,7 +76,7 @@ impl Applied {
         self.header = header;
         self.err = ErrorCode::OK;
         self.session = None;
-        self.digest = DigestCheck::Unchecked;
+        self.digest = DigestCheck::Absent;
         self.results.clear();
         self.paths.clear();
     }

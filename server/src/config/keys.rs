@@ -284,6 +284,7 @@ const TABLE: &[Key] = &[
 
     key("ringkeeper.io", Own, Acted),
     key("ringkeeper.diskBudget", Own, Acted),
+    key("ringkeeper.proof", Own, Acted),
 ];
 
 #[cfg(test)]

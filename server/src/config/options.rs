@@ -194,6 +194,9 @@ pub struct Config {
     pub throttle: Throttle,
     pub admin: AdminOptions,
     pub io: IoBackend,
+    /// `ringkeeper.proof`: this observer compares every txn's digest, and reports. Never set
+    /// elsewhere than on an observer.
+    pub proof: bool,
     /// What an operator should know, in the order of the lines.
     pub warnings: Vec<super::Warning>,
 }

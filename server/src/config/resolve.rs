@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use ringkeeper_engine::limits::{FRAME_BYTES_DEFAULT, SEGMENT_BYTES, TXN_BYTES_MAX};
+use ringkeeper_engine::quorum::Role;
 
 use super::fault::ConfigError;
 use super::keys::Form;
@@ -77,9 +78,11 @@ impl RawConfig {
             throttle: throttle(&mut typed),
             admin: AdminOptions { whitelist: whitelist(&typed) },
             io: io_backend(&mut typed),
+            proof: false,
             warnings: Vec::new(),
         };
         auth_providers(&mut typed);
+        let config = Config { proof: proof(&mut typed, &config), ..config };
         let Typed { mut faults, mut warnings, .. } = typed;
         if faults.is_empty() {
             warnings.extend(self.remarks());
@@ -325,6 +328,37 @@ fn throttle(typed: &mut Typed<'_>) -> Throttle {
 fn whitelist(typed: &Typed<'_>) -> Vec<String> {
     let text = typed.text("4lw.commands.whitelist", Form::Property).unwrap_or_default();
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// A proof must not change what it looks at, so it takes no part in votes.
+fn proof(typed: &mut Typed<'_>, config: &Config) -> bool {
+    let key = "ringkeeper.proof";
+    let Some(setting) = typed.setting(key, Form::Own) else { return false };
+    match typed::parse_boolean(&setting.value) {
+        Some(true) => {}
+        Some(false) => return false,
+        None => {
+            let fault = typed::invalid_option(key, &setting.value);
+            typed.fault(setting, key, fault, "true turns proof mode on");
+            return false;
+        }
+    }
+    let hint =
+        "give it a line server.N=...:observer in the ensemble's files, and peerType=observer";
+    match &config.quorum {
+        None => {
+            typed.fault(setting, key, "a standalone server has no leader to compare with", hint)
+        }
+        Some(quorum) if quorum.role != Role::Observer => {
+            typed.fault(setting, key, "this server votes, and a proof must not", hint);
+        }
+        Some(_) => {}
+    }
+    if !config.tree.digests {
+        let fault = "digest.enabled is false, and a proof compares digests";
+        typed.fault(setting, key, fault, "take digest.enabled out");
+    }
+    true
 }
 
 fn io_backend(typed: &mut Typed<'_>) -> IoBackend {

@@ -329,3 +329,26 @@ fn no_bytes_can_make_resolving_panic() {
         }
     }
 }
+
+#[test]
+fn a_proof_needs_an_observer_and_digests() {
+    let observer = format!("{THREE}server.4=zk4:2888:3888:observer\npeerType=observer\n");
+    let proving = format!("{observer}ringkeeper.proof=true\n");
+    assert!(resolve(&proving, &[], Some("4")).expect("an observer").proof);
+    let flag = ["ringkeeper.proof=true"];
+    assert!(resolve(&observer, &flag, Some("4")).expect("an observer").proof);
+    assert!(!resolve(&observer, &["ringkeeper.proof=false"], Some("4")).expect("off").proof);
+    let refused = |file: &str, line: usize, why: &str| {
+        let faults = resolve(file, &[], Some("1")).expect_err(why);
+        assert_eq!((faults.len(), faults[0].place.line, &*faults[0].fault), (1, Some(line), why));
+    };
+    let voter = format!("{THREE}ringkeeper.proof=true\n");
+    refused(&voter, 8, "this server votes, and a proof must not");
+    let alone = format!("{MINIMAL}ringkeeper.proof=true\n");
+    refused(&alone, 3, "a standalone server has no leader to compare with");
+    let blind = format!("{proving}digest.enabled=false\n").replace("server.1=", "server.5=");
+    let blind = blind.replace("server.4=", "server.1=");
+    refused(&blind, 10, "digest.enabled is false, and a proof compares digests");
+    let word = format!("{THREE}ringkeeper.proof=yes\n");
+    refused(&word, 8, "Invalid option yes for ringkeeper.proof. Choose 'true' or 'false.'");
+}

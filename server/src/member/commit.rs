@@ -6,13 +6,13 @@
 //! Not here: what a txn does to the tree (`apply`), which events a change causes (`watch`).
 
 use ringkeeper_engine::zxid::Zxid;
-use tracing::{debug, error};
+use tracing::debug;
 
 use super::request::{patch_length, reply_to};
 use super::{Fatal, Member, Moment, Output};
 use crate::acl::AclRules;
 use crate::admin::Metrics;
-use crate::apply::{Applied, DigestCheck, Guard, Hearing, Listener, SessionChange};
+use crate::apply::{Applied, Guard, Hearing, Listener, SessionChange};
 use crate::frontend::{Frontend, Waiting};
 use crate::watch::ConnId;
 use crate::wire::{ErrorCode, OpCode, ReplyHeader, SessionId, WatcherEvent};
@@ -53,17 +53,7 @@ impl Member {
     fn applied_one(&mut self, at: Moment, applied: &Applied) {
         let header = applied.header;
         self.metrics.commit_count += 1;
-        if let DigestCheck::Differs { expected, actual } = applied.digest {
-            self.metrics.digest_mismatches_count += 1;
-            error!(
-                zxid = %header.zxid, ours = actual.0, leaders = expected.0,
-                "the tree differs from the leader's after this txn; \
-                 compare the servers with the `hash` four-letter word"
-            );
-        }
-        if matches!(applied.digest, DigestCheck::Differs { .. }) {
-            self.replica.distrust();
-        }
+        self.note_digest(at, applied);
         if self.tracker.is_some() {
             self.prep.retire(header.zxid);
         }

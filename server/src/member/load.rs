@@ -111,7 +111,9 @@ impl Member {
         upto: Zxid,
         disk: &mut dyn Disk,
     ) -> Result<(), LoadError> {
-        self.db = load(disk, self.replica.log(), &self.options, snapshot, upto)?;
+        let loaded = load(disk, self.replica.log(), &self.options, snapshot, upto)?;
+        let before = std::mem::replace(&mut self.db, loaded);
+        self.note_reload(before);
         if let Some(quorum) = &self.options.config.quorum {
             let text = quorum.ensemble.to_text();
             self.db.set_config(text.as_bytes(), quorum.ensemble.version(), wall_ms);

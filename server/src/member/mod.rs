@@ -8,7 +8,8 @@
 //! asks) -> `write` (prep and propose, or forward to the leader) -> the replica -> `commit`
 //! (apply, watch events, reply). Beside the road: `connect` (sessions begin), `role` (the replica
 //! changes sides), `learner` (what comes from, or goes to, another server), `expiry` (sessions and
-//! containers that end by time), `checkpoint` (snapshots), `status` (what operators ask).
+//! containers that end by time), `checkpoint` (snapshots), `proof` (digests that differ), `status`
+//! (what operators ask).
 //!
 //! Invariants, asserted where they could break:
 //! - M1. What is applied is applied in zxid order, once, through one function (law 6).
@@ -28,6 +29,7 @@ mod learner;
 mod load;
 mod options;
 mod output;
+mod proof;
 mod request;
 mod role;
 mod status;
@@ -52,6 +54,7 @@ use crate::admin::Metrics;
 use crate::apply::{Applied, Database};
 use crate::frontend::Frontend;
 use crate::prep::Prep;
+use crate::proof::{Proof, Runs};
 use crate::session::{SessionIds, Touches, Tracker};
 use crate::watch::{ConnId, Watches};
 use crate::wire::SessionId;
@@ -96,6 +99,11 @@ pub struct Member {
     next_reap: Millis,
 
     checkpoint: checkpoint::Progress,
+    runs: Runs,
+    /// In proof mode.
+    proof: Option<Proof>,
+    /// The tree was loaded, and this server has not been level with a leader since.
+    is_fresh: bool,
     metrics: Metrics,
     started: Millis,
     trace_mask: i64,
@@ -136,6 +144,9 @@ impl Member {
             touches: Touches::default(),
             next_reap: Millis(0),
             checkpoint: checkpoint::Progress::default(),
+            runs: Runs::default(),
+            proof: None,
+            is_fresh: true,
             metrics: Metrics::default(),
             started: Millis(0),
             trace_mask: TRACE_MASK_DEFAULT,

@@ -36,6 +36,9 @@ impl MemberOptions {
     pub(super) fn rules(&self) -> Rules {
         let config = &self.config;
         let voters = config.quorum.as_ref().map_or(1, |quorum| quorum.ensemble.voters().count());
+        let words = config.admin.whitelist.iter().map(String::as_str);
+        // The mode was asked for, so its word is not asked for again.
+        let proof = config.proof.then_some("proof");
         Rules {
             acl: AclRules { skip: config.acl.skips_checks, ..AclRules::default() },
             auth: AuthOptions {
@@ -47,7 +50,7 @@ impl MemberOptions {
                 timeout_ms_min: config.sessions.timeout_ms_min,
                 timeout_ms_max: config.sessions.timeout_ms_max,
             },
-            whitelist: Whitelist::new(config.admin.whitelist.iter().map(String::as_str)),
+            whitelist: Whitelist::new(words.chain(proof)),
             outstanding_max: config.throttle.outstanding_share(voters) as usize,
         }
     }

@@ -74,6 +74,7 @@ impl Member {
         self.serving_since = at.now;
         self.prep.clear();
         self.role = role;
+        self.note_level();
         self.next_reap = at.now + self.options.config.tree.container_check_interval_ms;
     }
 
@@ -81,5 +82,6 @@ impl Member {
         info!(?role, zxid = %self.db.last_zxid(), "serving");
         self.tracker = None;
         self.role = role;
+        self.note_level();
     }
 }

@@ -15,6 +15,7 @@ use crate::admin::{
 };
 use crate::config::Config;
 use crate::frontend::Connection;
+use crate::proof::Lines;
 use crate::quota::{NamespaceSums, namespaces};
 use crate::tree::Tree;
 
@@ -200,6 +201,10 @@ impl Status for Asked<'_> {
                 connection.counters.reset();
             }
         }
+    }
+
+    fn proof(&self) -> Option<Lines> {
+        self.member.proof_report(self.at)
     }
 
     fn trace_mask(&self) -> i64 {

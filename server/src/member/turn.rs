@@ -11,12 +11,14 @@ use ringkeeper_engine::time::Millis;
 use tracing::info;
 
 use super::{Fatal, Member, Moment, Output, Role};
+use crate::proof::Proof;
 use crate::wire::SessionId;
 
 impl Member {
     /// Begins: the log is open, the disk readable. The replica's first effect loads the tree.
     pub fn start(&mut self, at: Moment, disk: &mut dyn Disk) {
         self.started = at.now;
+        self.proof = self.options.config.proof.then(|| Proof::new(at.now));
         let mut effects = std::mem::take(&mut self.effects);
         self.replica.start(at.now, disk, &mut effects);
         self.effects = effects;
@@ -35,11 +37,13 @@ impl Member {
     pub fn tick(&mut self, at: Moment, disk: &mut dyn Disk) {
         self.peer(at, Event::Tick, disk);
         self.expire_due(at);
+        self.proof_due(at);
     }
 
     /// When `tick` must come at the latest.
     pub fn deadline(&self) -> Option<Millis> {
-        [self.replica.deadline(), self.expiry_deadline()].into_iter().flatten().min()
+        let line = self.proof.as_ref().map(Proof::deadline);
+        [self.replica.deadline(), self.expiry_deadline(), line].into_iter().flatten().min()
     }
 
     /// Whether there is work that waits for nothing but the next turn.

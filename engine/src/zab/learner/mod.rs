@@ -26,6 +26,7 @@ use std::mem;
 
 use super::ground::{Fault, Ground};
 use super::packets::{Packet, PacketReader};
+use super::sync_plan::Plan;
 use super::{Effect, Intake, Leave, PeerError};
 use crate::ids::{LinkId, ServerId};
 use crate::limits::PEER_QUEUE_BYTES_MAX;
@@ -100,8 +101,10 @@ pub struct Learner {
     acked: Zxid,
     /// The PING to answer.
     pinged: Option<Zxid>,
-    /// The tree is not the one the leader foresaw.
-    is_distrusted: bool,
+    /// The tree here is given up for the leader's.
+    wants_snapshot: bool,
+    /// What the leader chose to bring us level.
+    plan: Option<Plan>,
 }
 
 impl Learner {
@@ -128,7 +131,8 @@ impl Learner {
             announced: *ground.applied,
             acked: Zxid::ZERO,
             pinged: None,
-            is_distrusted: false,
+            wants_snapshot: false,
+            plan: None,
         }
     }
 
@@ -266,8 +270,21 @@ impl Learner {
     ///
     /// Compat: a Java leader's digests are wrong for a few txns after its restart while all trees
     /// agree (3.9.5), so there it is for the operator to see, and nothing more.
-    pub fn distrust(&mut self) {
-        self.is_distrusted = self.cumulative;
+    ///
+    /// Whether it is proof here.
+    pub fn distrust(&mut self) -> bool {
+        self.wants_snapshot |= self.cumulative;
+        self.cumulative
+    }
+
+    /// The turn ends with this learner leaving, whoever leads, to be sent a snapshot.
+    pub fn want_snapshot(&mut self) {
+        self.wants_snapshot = true;
+    }
+
+    /// What the leader chose to bring us level, once it has.
+    pub fn plan(&self) -> Option<Plan> {
+        self.plan
     }
 
     /// Everything that gathered in this turn leaves: ACKs, then one send; the tree is told.
@@ -277,7 +294,7 @@ impl Learner {
         }
         self.announce(ground);
         self.send(ground);
-        if self.is_distrusted {
+        if self.wants_snapshot {
             return Err(Fault::Leave(Leave::NeedsSnapshot));
         }
         if self.unsent > PEER_QUEUE_BYTES_MAX {

@@ -8,6 +8,7 @@ use super::{Learner, Rank, Stage, unexpected};
 use crate::zab::ground::{Fault, Ground};
 use crate::zab::packets::{self, Kind, Packet};
 use crate::zab::snapshot::{IntakeError, SIGNATURE};
+use crate::zab::sync_plan::Plan;
 use crate::zab::{Effect, Leave, PeerError};
 use crate::zxid::Zxid;
 
@@ -23,11 +24,13 @@ impl Learner {
         }
         match packet.kind() {
             Some(Kind::Diff) if self.report.0 >= 0 => {
+                self.plan = Some(Plan::Diff { after: self.report });
                 self.committed = ground.log.appended();
                 self.stage = Stage::History;
             }
             Some(Kind::Trunc) if self.report.0 >= 0 => self.truncate(packet.zxid, ground)?,
             Some(Kind::Snap) => {
+                self.plan = Some(Plan::Snap);
                 let zxid = packet.zxid;
                 if zxid < Zxid::ZERO || zxid.epoch() > self.epoch {
                     return Err(PeerError::Unknown { zxid }.into());
@@ -63,6 +66,7 @@ impl Learner {
             ground.proposals.truncate(to);
         }
         self.committed = to;
+        self.plan = Some(Plan::Trunc { to });
         self.stage = Stage::History;
         Ok(())
     }

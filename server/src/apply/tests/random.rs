@@ -105,7 +105,7 @@ fn apply_next(server: &mut Server, next: &Prepared, suffixes: &mut Suffixes) {
     server.apply(&next.txn);
     let applied = &server.applied;
     let is_checked = matches!(applied.digest, DigestCheck::Equal)
-        || (!next.refusal.is_ok() && applied.digest == DigestCheck::Unchecked);
+        || (!next.refusal.is_ok() && applied.digest == DigestCheck::Absent);
     assert!(is_checked, "P3: {:?} at {:?}", applied.digest, applied.header);
     if next.refusal.is_ok() {
         assert_eq!(applied.err, ErrorCode::OK, "P1: {:?}", applied.header);

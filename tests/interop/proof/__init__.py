@@ -1,0 +1,1 @@
+"""Proof mode: an observer of ours in ensembles of Apache ZooKeeper servers."""
