@@ -7,6 +7,7 @@ from random import Random
 
 from rig import ops
 from rig.ops import Op
+from rig.roamer import Crew, Stuck
 from rig.system import Server, System
 from rig.wire import Connection
 
@@ -14,7 +15,6 @@ from .check import faults
 from .writers import Writer
 
 WRITERS = 6
-PROGRESS_SECONDS = 30.0
 
 
 class Trial:
@@ -24,21 +24,18 @@ class Trial:
         self.system = system
         self.draw = Random(seed)
         self.writers = [Writer(n, [s.client for s in system.servers]) for n in range(WRITERS)]
+        self.crew = Crew(self.writers)
         self.parents: list[str] = []
 
     def begin(self) -> None:
         """Makes the parent of everything and lets the writers go."""
         self._create("/k")
         self._next_parent()
-        for writer in self.writers:
-            writer.start()
+        self.crew.start()
 
     def end(self) -> None:
         """Stops the writers."""
-        for writer in self.writers:
-            writer.halted.set()
-        for writer in self.writers:
-            writer.join(15)
+        self.crew.halt()
 
     def round(self, kind: str) -> list[str]:
         """One round of one kind; what did not hold."""
@@ -48,21 +45,20 @@ class Trial:
         for server in self.system.servers:
             server.wait_serving()
         self._progress(5)
-        self._pause()
+        self.crew.pause()
         found = faults(self.system, self.writers, self.parents[-1:])
         self._next_parent()
-        for writer in self.writers:
-            writer.paused.clear()
+        self.crew.resume()
         return found
 
     def last_check(self) -> list[str]:
         """All rounds once more."""
-        self._pause()
+        self.crew.pause()
         return faults(self.system, self.writers, self.parents)
 
     def acked(self) -> int:
         """How many writes were acknowledged so far."""
-        return sum(len(writer.ledger.acked) for writer in self.writers)
+        return self.crew.acknowledged()
 
     def _leader(self) -> None:
         self._kill_and_restart([self.system.leader()])
@@ -97,21 +93,11 @@ class Trial:
 
     def _progress(self, writes: int) -> None:
         """Returns when that many more writes have been acknowledged."""
-        enough, deadline = self.acked() + writes, time.monotonic() + PROGRESS_SECONDS
-        while self.acked() < enough:
-            if time.monotonic() > deadline:
-                tails = "\n".join(f"-- {s.id} {s.mode()}\n{s.tail()}" for s in self.system.servers)
-                raise RuntimeError(f"no write is acknowledged for {PROGRESS_SECONDS} s\n{tails}")
-            time.sleep(0.01)
-
-    def _pause(self) -> None:
-        """Waits until no writer has anything outstanding."""
-        for writer in self.writers:
-            writer.idle.clear()
-            writer.paused.set()
-        for writer in self.writers:
-            if not writer.idle.wait(PROGRESS_SECONDS):
-                raise RuntimeError(f"{writer.name} does not come to rest")
+        try:
+            self.crew.progress(writes)
+        except Stuck as stuck:
+            tails = "\n".join(f"-- {s.id} {s.mode()}\n{s.tail()}" for s in self.system.servers)
+            raise RuntimeError(f"{stuck}\n{tails}") from stuck
 
     def _next_parent(self) -> None:
         parent = f"/k/{len(self.parents)}"
