@@ -30,10 +30,10 @@ class Ordinary:
     complaints: set[str] = field(default_factory=set)
 
     def add(self, outcome: Outcome) -> None:
-        """One more run. Where Java servers may differ, their mismatches are no measure."""
+        """One more run. Where the servers have come to differ, their mismatches are no measure."""
         self.runs += 1
         self.complaints |= outcome.complaints.keys()
-        if not outcome.is_struck:
+        if not outcome.faults:
             self.mismatches = max(self.mismatches, *outcome.mismatches.values())
             self.late_mismatches = max(self.late_mismatches, *outcome.late_mismatches.values())
 

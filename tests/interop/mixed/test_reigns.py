@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rig.system import RINGKEEPER
-
 from . import scenario
 from .ordinary import Ordinary
 from .scenario import Outcome
@@ -12,37 +10,40 @@ from .scenario import Outcome
 MEANT: dict[str, str] = {}
 
 
+# What Java says of a log that holds a txn twice: after ZOOKEEPER-4394, and never otherwise.
+TWICE = "WARN Current zxid"
 ATTEMPTS = 4
 
 
-def run(mix: str, version: str) -> tuple[Outcome, dict[int, str]]:
-    """The scenario, and each Ringkeeper's role; again where two Java servers struck each other."""
-    for attempt in range(ATTEMPTS):
-        system = scenario.ensemble(mix, version)
-        failed = True
-        try:
-            outcome = scenario.run(system.start())
-            print(f"\n{mix}, {version}\n{outcome.told()}")
-            failed = bool(outcome.faults)
-        finally:
-            system.stop(keep=failed)
-        if not (outcome.is_struck and "JJ" in "".join(sorted(mix))):
-            break
-    roles = {server.id: "observer" if server.id in system.observers else "follower"
-             for server in system.servers if server.kind == RINGKEEPER}
-    return outcome, roles
-
-
-def test_every_voter_leads_once_under_load(mix: str, java_version: str, pure: Ordinary, cell) -> None:
-    """Leaders killed in turn, then one ended by SIGTERM."""
-    outcome, roles = run(mix, java_version)
-    for role in set(roles.values()) | {"leader"}:
-        cell(role, "every voter leads in turn, under load")
+def check(outcome: Outcome, pure: Ordinary) -> None:
+    """What must hold after the scenario."""
     assert not outcome.is_struck, "ZOOKEEPER-4394: by a Ringkeeper leader, or in every attempt"
     assert not outcome.faults, "\n".join(outcome.faults[:20])
     assert outcome.epoch <= 1 + 2 * len(outcome.changes), "elections without a loss of leaders"
     assert max(outcome.mismatches.values()) <= pure.mismatches
     assert max(outcome.late_mismatches.values()) <= pure.late_mismatches
-    fresh = {text: who for text, who in outcome.complaints.items()
-             if text not in pure.complaints and text not in MEANT}
+    known = {text for text in pure.complaints | MEANT.keys() if not text.startswith(TWICE)}
+    fresh = {text: who for text, who in outcome.complaints.items() if text not in known}
     assert not fresh, f"in the logs of these Java servers alone: {fresh}"
+
+
+def test_every_voter_leads_once_under_load(mix: str, java_version: str, pure: Ordinary, cell) -> None:
+    """Leaders killed in turn, then one ended by SIGTERM. Where two Java voters have struck each
+    other with a defect of their own, once more."""
+    for role in {"leader", "follower", *(["observer"] if "r" in mix else [])}:
+        cell(role, "every voter leads in turn, under load")
+    has_java_followers_of_java = mix.count("J") > 1
+    for attempt in range(1, ATTEMPTS + 1):
+        system = scenario.ensemble(mix, java_version)
+        failed = True
+        try:
+            outcome = scenario.run(system.start())
+            print(f"\n{mix}, {java_version}\n{outcome.told()}")
+            again = outcome.is_struck and has_java_followers_of_java and attempt < ATTEMPTS
+            if not again:
+                check(outcome, pure)
+            failed = False
+        finally:
+            system.stop(keep=failed)
+        if not again:
+            return
