@@ -15,6 +15,7 @@ pub mod prep;
 pub mod apply;
 pub mod snapshot;
 pub mod proof;
+pub mod version2;
 pub mod frontend;
 pub mod config;
 pub mod admin;

@@ -22,7 +22,8 @@ Examples:
                                                ZooKeeper ensemble, txn by txn; ask it with `proof`
 
 A zoo.cfg, myid, ports, clients and four-letter words of ZooKeeper work as they are. Data lies in
-dataDir/ringkeeper; what ZooKeeper keeps in dataDir/version-2 is left as it is, and not read.
+dataDir/ringkeeper. Where there is none, and ZooKeeper's in dataDir/version-2, the first start brings
+that in and leaves it as it is; `ringkeeper-tools import` and `export` do so by hand.
 Diagnostics go to standard error; RUST_LOG=debug says more, RUST_LOG=warn less.
 Exit codes are ZooKeeper's: 0 stopped, 1 failed, 2 bad arguments or configuration, 3 data directory.";
 

@@ -35,6 +35,10 @@ pub enum FileName {
     Snapshot(Zxid),
     /// A snapshot under construction. One left by a crash is removed at the next start.
     SnapshotAside(Zxid),
+    /// What a log that was founded on another's history is founded on (`founding`).
+    Import,
+    /// The same while the founding goes on: nothing else here counts as long as this is there.
+    ImportAside,
 }
 
 impl FileName {
@@ -46,6 +50,8 @@ impl FileName {
             Self::Spare(number) => format!("log/{number:020}.spare"),
             Self::Snapshot(zxid) => format!("snapshot.{:x}", zxid.0),
             Self::SnapshotAside(zxid) => format!("snapshot.{:x}.aside", zxid.0),
+            Self::Import => "import".into(),
+            Self::ImportAside => "import.aside".into(),
         }
     }
 
@@ -53,6 +59,10 @@ impl FileName {
     pub fn parse(path: &str) -> Option<Self> {
         let name = if path == "superblock" {
             Self::Superblock
+        } else if path == "import" {
+            Self::Import
+        } else if path == "import.aside" {
+            Self::ImportAside
         } else if let Some(file) = path.strip_prefix("log/") {
             let (number, kind) = file.split_once('.')?;
             let number = number.parse().ok()?;
@@ -197,6 +207,8 @@ mod tests {
             FileName::Spare(u64::MAX),
             FileName::Snapshot(Zxid(0x1_0000_0002)),
             FileName::SnapshotAside(Zxid(0)),
+            FileName::Import,
+            FileName::ImportAside,
         ];
         for name in names {
             assert_eq!(FileName::parse(&name.path()), Some(name));

@@ -19,6 +19,7 @@ mod dice;
 mod disk;
 mod evidence;
 mod flight;
+mod founding;
 mod gather;
 mod group_commit;
 mod history;
@@ -41,6 +42,7 @@ use std::fmt;
 pub use batch::{PACKET_FRAME_BYTES, packet, packets, payload, write_packet};
 pub use cursor::{Cursor, CursorError};
 pub use disk::{Disk, DiskDone, DiskError, DiskOp, DiskVerb, FileName, OpId};
+pub use founding::Founding;
 pub use history::{History, Run};
 pub use memory_disk::MemoryDisk;
 pub use recover::{Damage, Opened, RecoveryReport};
@@ -149,6 +151,15 @@ pub enum LogError {
     /// There are segments, and no superblock that reads back: what this server promised is lost.
     #[error("superblock: missing or corrupt beside a log; this server's promises are lost")]
     SuperblockLost,
+    /// A founding began here and did not end: nothing that is here counts.
+    #[error(
+        "import.aside: an import has begun here and not ended; nothing of it is used. \
+         Import again"
+    )]
+    Unfounded,
+    /// A founding needs a place where no log is.
+    #[error("a log is here already; nothing is imported over it")]
+    Occupied,
     #[error("superblock: {field} is {found}, configured is {configured}")]
     Foreign { field: &'static str, found: i64, configured: i64 },
 }

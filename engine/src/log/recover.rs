@@ -93,6 +93,18 @@ impl Log {
         options: LogOptions,
         entropy: u64,
     ) -> Result<Opened, LogError> {
+        if disk.list()?.iter().any(|file| file.0 == FileName::ImportAside) {
+            return Err(LogError::Unfounded);
+        }
+        Self::open_founded(disk, options, entropy)
+    }
+
+    /// `open`, also while a founding goes on.
+    pub(super) fn open_founded(
+        disk: &mut dyn Disk,
+        options: LogOptions,
+        entropy: u64,
+    ) -> Result<Opened, LogError> {
         options.check();
         let files = disk.list()?;
         let superblock = open_superblock(disk, &files, &options)?;

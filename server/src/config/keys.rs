@@ -234,7 +234,7 @@ const TABLE: &[Key] = &[
     key("closeSessionTxn.enabled", Property, Absent("closeSession txns name the znodes they end")),
     key("serializeLastProcessedZxid.enabled", Property, Moot("a snapshot always says its zxid")),
     key("snapshot.compression.method", Property, Absent("snapshots are written plain")),
-    key("snapshot.trust.empty", Property, Absent("the files of version-2 are not read")),
+    key("snapshot.trust.empty", Property, Acted),
     key("db.autocreate", Property, Acted),
     key("datadir.autocreate", Property, Absent("directories that are missing are made")),
     key("extendedTypesEnabled", Property, Acted),

@@ -20,6 +20,9 @@ pub struct DataOptions {
     /// `db.autocreate`: a server without any data begins with an empty tree. Without it, it may
     /// not vote until a leader has given it one.
     pub creates_database: bool,
+    /// `snapshot.trust.empty`: where a `version-2` has logs and no snapshot at all, they are taken
+    /// for the whole history. After a lost snapshot that would be an empty tree with new writes.
+    pub trusts_empty: bool,
     /// `ringkeeper.diskBudget`: what log and snapshots together may take before the oldest history
     /// goes. History that a restart needs never goes, so the real use may be higher.
     pub disk_budget_bytes: u64,

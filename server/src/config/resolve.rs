@@ -168,6 +168,7 @@ fn data(typed: &mut Typed<'_>) -> DataOptions {
         data_dir,
         data_log_dir,
         creates_database: typed.lenient_boolean("db.autocreate", true),
+        trusts_empty: typed.lenient_boolean("snapshot.trust.empty", false),
         disk_budget_bytes: typed.bytes(
             "ringkeeper.diskBudget",
             DISK_BUDGET_DEFAULT,

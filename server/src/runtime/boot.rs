@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ringkeeper_engine::io::files::{Directory, FileDisk};
 use ringkeeper_engine::io::{self, Io, ListenerId, Reactor, ReactorOptions, entropy};
-use ringkeeper_engine::log::{Log, LogOptions};
+use ringkeeper_engine::log::{Log, LogOptions, Opened};
 use ringkeeper_engine::quorum::{Address, Ensemble};
 use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
 use tracing::{info, warn};
@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use super::background::{Answers, Background};
 use super::core::{Core, Listeners, Parts};
 use super::fatal::{self, DATA_DIRECTORY, UNEXPECTED};
+use super::import::{Beside, DataFolders, ImportRefusal, beside, import_version2};
 use super::signals;
 use crate::admin::Environment;
 use crate::config::{Config, IoBackend};
@@ -53,32 +54,56 @@ pub fn serve(config: Config) -> ExitCode {
     }
 }
 
-/// A directory that holds ZooKeeper's data and none of ours is not begun anew beside it: the ensemble
-/// would take an empty server for one that has everything.
-fn refuse_unimported(config: &Config) -> Result<(), Refusal> {
-    let ours = config.data.data_dir.join("ringkeeper/superblock");
-    let theirs =
-        [&config.data.data_dir, &config.data.data_log_dir].map(|dir| dir.join("version-2"));
-    for folder in theirs.iter().filter(|_| !ours.exists()) {
-        let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let is_data = |name: String| name.starts_with("snapshot.") || name.starts_with("log.");
-        if names.map(|entry| entry.file_name().to_string_lossy().into_owned()).any(is_data) {
-            let folder = folder.display();
-            let why = format!(
-                "{folder} holds the data of a ZooKeeper server, which cannot be imported yet; \
-                 nothing was changed. Start with an empty dataDir and let the server learn the \
-                 data from its ensemble"
-            );
-            return Err(refused(DATA_DIRECTORY, why));
-        }
+/// Our folder, with what ZooKeeper's holds brought in where ours holds nothing: begun anew beside
+/// it, the ensemble would take an empty server for one that has everything.
+fn directory(config: &Config) -> Result<Arc<Directory>, Refusal> {
+    let folders = DataFolders::of(config);
+    let open = || Directory::open(&folders.data_dir, &folders.data_log_dir);
+    if folders.has_log() {
+        return open().map_err(|error| refused(DATA_DIRECTORY, error));
     }
-    Ok(())
+    let data_dir = folders.data_dir.display();
+    info!("{data_dir} holds no log of Ringkeeper's; looking for data of ZooKeeper's");
+    match import_version2(&folders) {
+        Ok((imported, directory)) => {
+            info!("imported version-2, which stays as it is: {imported}");
+            Ok(directory)
+        }
+        Err(ImportRefusal::Nothing { .. }) => {
+            open().map_err(|error| refused(DATA_DIRECTORY, error))
+        }
+        Err(error) => Err(refused(DATA_DIRECTORY, error)),
+    }
+}
+
+/// A `version-2` that a server has gone on in is not left behind in silence.
+fn refuse_stale(config: &Config, disk: &mut FileDisk, opened: &Opened) -> Result<(), Refusal> {
+    let folders = DataFolders::of(config);
+    let (log, superblock) = (&opened.log, opened.log.superblock());
+    let found = beside(&folders, disk, log.appended(), superblock);
+    let Beside::Beyond { theirs, known } = found.map_err(|error| refused(DATA_DIRECTORY, error))?
+    else {
+        return Ok(());
+    };
+    let data_dir = folders.data_dir.display();
+    let known = known.map_or_else(String::new, |known| {
+        format!(", and was at {known} when it was last imported or exported")
+    });
+    let why = format!(
+        "{data_dir}/version-2 is at {theirs}{known}: a ZooKeeper server has run there since. \
+         {data_dir}/ringkeeper is at zxid {}, epochs {} accepted, {} current. Starting from it \
+         would lose what was written there. To go on from version-2, move \
+         {data_dir}/ringkeeper aside and start again; to go on from ringkeeper and give up what \
+         is in version-2, move {data_dir}/version-2 aside",
+        log.appended(),
+        superblock.accepted_epoch.0,
+        superblock.current_epoch.0,
+    );
+    Err(refused(DATA_DIRECTORY, why))
 }
 
 fn run(config: Config) -> Result<(), Refusal> {
-    refuse_unimported(&config)?;
-    let directory = Directory::open(&config.data.data_dir, &config.data.data_log_dir)
-        .map_err(|error| refused(DATA_DIRECTORY, error))?;
+    let directory = directory(&config)?;
     let mut reactor = reactor(&config, &directory)?;
     info!("{}", reactor.describe());
     let mut disk = FileDisk::new(Arc::clone(&directory));
@@ -117,6 +142,7 @@ fn member(config: Config, disk: &mut FileDisk) -> Result<Member, Refusal> {
     let seed = entropy::random_u64();
     let opened = Log::open(disk, LogOptions::new(config.me, 0), seed)
         .map_err(|error| refused(UNEXPECTED, error))?;
+    refuse_stale(&config, disk, &opened)?;
     let report = opened.report;
     info!(
         last = %opened.log.appended(), batches = report.batches, torn_bytes = report.torn_bytes,

@@ -11,11 +11,16 @@ mod background;
 mod boot;
 mod core;
 mod fatal;
+mod import;
 mod names;
 mod quickstart;
 mod signals;
 mod trace;
 
 pub use boot::serve;
+pub use import::{
+    Beside, DataFolders, FolderArchive, ImportRefusal, Imported, beside, check_version2,
+    import_version2,
+};
 pub use quickstart::{QuickstartOptions, quickstart};
 pub use trace::start_tracing;

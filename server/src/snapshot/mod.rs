@@ -25,6 +25,7 @@
 //! Not here: when a checkpoint is taken, which snapshot a start begins from (`member`, `runtime`),
 //! the walk over the tree (`tree::checkpoint`).
 
+mod adopt;
 mod body;
 mod cut;
 mod restore;
@@ -43,6 +44,7 @@ use ringkeeper_engine::jute::WireError;
 use ringkeeper_engine::log::{Disk, DiskError, FileName};
 use ringkeeper_engine::zxid::Zxid;
 
+pub use adopt::{AdoptError, adopt};
 pub use body::{BodyParser, Item, Parsed};
 pub use cut::Cut;
 pub use restore::{Restored, restore};

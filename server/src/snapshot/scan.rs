@@ -87,6 +87,13 @@ pub fn scan(
             Parsed::NeedBytes(count) => window.require(count)?,
         }
     }
+    seal_and_sections(&mut window)
+}
+
+/// What follows the body: its seal, which must match, and the sections.
+pub(super) fn seal_and_sections<R: Read>(
+    window: &mut Window<R>,
+) -> Result<Sections, SnapshotError> {
     window.require(SEAL_BYTES)?;
     let computed = window.adler();
     let found = i64::from_be_bytes(window.bytes()[..8].try_into().expect("a seal is longer"));
@@ -94,10 +101,10 @@ pub fn scan(
         return Err(SnapshotError::Seal { section: "body", found, computed });
     }
     window.consume(SEAL_BYTES);
-    sections(&mut window)
+    sections(window)
 }
 
-fn header<R: Read>(window: &mut Window<R>) -> Result<(), SnapshotError> {
+pub(super) fn header<R: Read>(window: &mut Window<R>) -> Result<(), SnapshotError> {
     window.require(HEADER_BYTES as usize)?;
     let mut reader = Reader::new(window.bytes());
     let (magic, version) = (reader.int("magic")?, reader.int("version")?);
@@ -161,7 +168,7 @@ fn digest_section(bytes: &[u8]) -> Option<(RecordedDigest, usize)> {
 }
 
 /// Bytes read and not yet consumed, and the checksum of those consumed.
-struct Window<R> {
+pub(super) struct Window<R> {
     source: R,
     buffer: Vec<u8>,
     at: usize,
@@ -169,15 +176,15 @@ struct Window<R> {
 }
 
 impl<R: Read> Window<R> {
-    fn new(source: R) -> Self {
+    pub(super) fn new(source: R) -> Self {
         Self { source, buffer: Vec::new(), at: 0, adler: Adler32::new() }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.at..]
     }
 
-    fn consume(&mut self, count: usize) {
+    pub(super) fn consume(&mut self, count: usize) {
         self.adler.write(&self.buffer[self.at..self.at + count]);
         self.at += count;
     }
@@ -196,7 +203,7 @@ impl<R: Read> Window<R> {
     }
 
     /// At least `count` bytes, or an error.
-    fn require(&mut self, count: usize) -> Result<(), SnapshotError> {
+    pub(super) fn require(&mut self, count: usize) -> Result<(), SnapshotError> {
         self.fill(count)?;
         if self.bytes().len() < count {
             return Err(SnapshotError::Read(std::io::ErrorKind::UnexpectedEof.into()));

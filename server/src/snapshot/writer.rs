@@ -5,7 +5,7 @@ use ringkeeper_engine::log::{Disk, DiskError, FileName};
 use ringkeeper_engine::zxid::Zxid;
 use simd_adler32::Adler32;
 
-use super::{MAGIC, TERMINATOR, VERSION};
+use super::{MAGIC, RecordedDigest, TERMINATOR, VERSION};
 use crate::digest::{self, TreeDigest};
 
 /// What is gathered before it is written.
@@ -52,17 +52,24 @@ impl SnapshotWriter {
     ///
     /// Compat: without a digest the section holds zeros, which readers take for none
     /// (`ZxidDigest`, 3.9.5).
-    pub fn finish(
+    pub fn finish(self, disk: &mut dyn Disk, tree: Option<TreeDigest>) -> Result<(), DiskError> {
+        let (zxid, version) = (self.zxid, digest::VERSION);
+        self.finish_recorded(disk, tree.map(|tree| RecordedDigest { zxid, version, tree }))
+    }
+
+    /// As `finish`, with a digest that may be of a later zxid than the file's name, as Java's are.
+    pub(super) fn finish_recorded(
         mut self,
         disk: &mut dyn Disk,
-        tree: Option<TreeDigest>,
+        recorded: Option<RecordedDigest>,
     ) -> Result<(), DiskError> {
         self.seal();
         let mut section = Vec::new();
         let mut out = Writer(&mut section);
-        out.long(tree.map_or(0, |_| self.zxid.0));
+        let recorded = recorded.filter(|recorded| recorded.version == digest::VERSION);
+        out.long(recorded.map_or(0, |recorded| recorded.zxid.0));
         out.int(digest::VERSION);
-        out.long(tree.unwrap_or_default().0);
+        out.long(recorded.map_or(0, |recorded| recorded.tree.0));
         self.gather(&section);
         self.seal();
         self.gather(&self.zxid.0.to_be_bytes());

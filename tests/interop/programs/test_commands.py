@@ -102,14 +102,14 @@ def test_what_is_not_acted_on_is_named_line_by_line(tmp_path: Path, check: list[
     assert data.exists() == (not check)
 
 
-def test_data_of_zookeeper_is_not_begun_anew_beside(tmp_path: Path) -> None:
-    """A dataDir that holds a version-2 alone is refused, and nothing is written."""
+def test_damaged_data_of_zookeeper_is_not_begun_anew_beside(tmp_path: Path) -> None:
+    """A dataDir that holds a broken version-2 alone is refused, and nothing is written."""
     (tmp_path / "version-2").mkdir()
     (tmp_path / "version-2" / "snapshot.0").write_bytes(b"ZKSN")
     config = tmp_path / "zoo.cfg"
     config.write_text(f"dataDir={tmp_path}\nclientPort={free_port()}\n")
     done = run(str(places.ringkeeper()), "serve", str(config))
-    assert done.returncode == 3 and "version-2" in done.stderr
+    assert done.returncode == 3 and "snapshot.0" in done.stderr, done.stderr
     assert not (tmp_path / "ringkeeper").exists()
 
 
