@@ -8,7 +8,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{Dir, FileType, OFlags, fdatasync};
+use rustix::fs::{AtFlags, Dir, FileType, OFlags, fdatasync};
 use rustix::io::Errno as Failure;
 
 use super::directory::{Directory, again, is_blocks};
@@ -123,7 +123,11 @@ impl FileDisk {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else { continue };
             let Some(file) = FileName::parse(&format!("{prefix}{name}")) else { continue };
-            let stat = rustix::fs::statat(folder, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+            let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+                // Renamed or removed since its name was read, by the ring or another thread.
+                Err(Failure::NOENT) => continue,
+                stat => stat?,
+            };
             if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
                 found.push((file, stat.st_size.max(0) as u64));
             }
@@ -283,6 +287,29 @@ mod tests {
         assert_eq!(disk.list().unwrap().len(), 2);
         let error = disk.remove(FileName::Segment(3)).unwrap_err();
         assert_eq!((error.verb, error.errno), (DiskVerb::Remove, libc::ENOENT));
+    }
+
+    /// A follower that was sent its first snapshot looked for an earlier piece of it while the
+    /// first spare became a segment, and ended for want of that spare.
+    #[test]
+    fn a_file_that_goes_while_the_names_are_read_is_not_missed() {
+        let folder = Folder::new();
+        let mut disk = disk(&folder);
+        disk.write(FileName::Superblock, 0, &[1; BLOCK]).unwrap();
+        disk.write(FileName::Spare(1), 0, &[1; BLOCK]).unwrap();
+        let directory = Arc::clone(&disk.directory);
+        std::thread::scope(|scope| {
+            let renames = scope.spawn(move || {
+                for _ in 0..20_000 {
+                    directory.rename(FileName::Spare(1), FileName::Segment(1)).unwrap();
+                    directory.rename(FileName::Segment(1), FileName::Spare(1)).unwrap();
+                }
+            });
+            while !renames.is_finished() {
+                let names = disk.list().unwrap();
+                assert!(names.contains(&(FileName::Superblock, BLOCK as u64)), "{names:?}");
+            }
+        });
     }
 
     #[test]
