@@ -269,11 +269,11 @@ impl Replica {
         }
     }
 
-    /// Learner: the tree differs from the one the leader foresaw; see `zab::learner`.
+    /// Learner: the tree differs from the one foreseen for this txn; see `zab::learner`.
     /// Whether that is proof, and this server leaves for a snapshot.
-    pub fn distrust(&mut self) -> bool {
+    pub fn distrust(&mut self, zxid: Zxid) -> bool {
         match &mut self.role {
-            Role::Learner(learner) => learner.distrust(),
+            Role::Learner(learner) => learner.distrust(zxid),
             _ => false,
         }
     }

@@ -23,7 +23,11 @@ impl Member {
             DigestCheck::Absent | DigestCheck::Unchecked => return,
             DigestCheck::Equal if !is_level => return,
             DigestCheck::Equal => self.runs.equal(),
-            DigestCheck::Differs { .. } if !self.replica.distrust() && !is_level => return,
+            DigestCheck::Differs { .. }
+                if !self.replica.distrust(applied.header.zxid) && !is_level =>
+            {
+                return;
+            }
             DigestCheck::Differs { expected, actual } => {
                 self.metrics.digest_mismatches_count += 1;
                 let leader = self.replica.status().leader;

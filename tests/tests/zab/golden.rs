@@ -349,9 +349,9 @@ impl Stage {
                 self.act(|_, _| Ok(()));
             }
             ["disk"] => self.quiet_disk(),
-            ["distrust"] => self.act(|role, _| {
+            ["distrust", at] => self.act(|role, _| {
                 if let Role::Learner(learner) = role {
-                    learner.distrust();
+                    learner.distrust(zxid(at));
                 }
                 Ok(())
             }),

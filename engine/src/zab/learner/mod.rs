@@ -265,16 +265,20 @@ impl Learner {
         }
     }
 
-    /// The tree differs from the one the leader foresaw (law 12). Between Ringkeeper servers that is
-    /// proof, and the turn ends with this learner leaving for a snapshot.
+    /// The tree differs from the one foreseen for the txn `zxid` (law 12). Where a Ringkeeper leader
+    /// foresaw it that is proof, and the turn ends with this learner leaving for a snapshot.
+    ///
+    /// A txn of an earlier epoch is history: a Java leader may have foreseen it, or the leader's own
+    /// snapshot be one that such a leader sent, with parts of the txns that follow it.
     ///
     /// Compat: a Java leader's digests are wrong for a few txns after its restart while all trees
     /// agree (3.9.5), so there it is for the operator to see, and nothing more.
     ///
     /// Whether it is proof here.
-    pub fn distrust(&mut self) -> bool {
-        self.wants_snapshot |= self.cumulative;
-        self.cumulative
+    pub fn distrust(&mut self, zxid: Zxid) -> bool {
+        let is_proof = self.cumulative && zxid.epoch() == self.epoch;
+        self.wants_snapshot |= is_proof;
+        is_proof
     }
 
     /// The turn ends with this learner leaving, whoever leads, to be sent a snapshot.
