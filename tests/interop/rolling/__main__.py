@@ -3,7 +3,7 @@
     python -m rolling                                 short: 3.8.0, and 3.9.5 where its jars are
     python -m rolling --java 3.9.5 --clients 30       long: every order and every kind of data
     python -m rolling --java 3.9.5 --there java       Java replaced by Java: is it the test?
-    python -m rolling --steps ringkeeper empty        the steps, as server/README.md shows them
+    python -m rolling --steps ringkeeper kept         the steps, as server/README.md shows them
 
 Gaps in service are measured and shown, never judged.
 """
@@ -20,7 +20,7 @@ from rig.matrix import record
 from rig.system import kind_of
 
 from .run import Plan, Run, back, gaps, summary
-from .steps import EMPTY, LISTS, document
+from .steps import EMPTY, KEPT, LISTS, document
 
 README = places.REPOSITORY / "server" / "README.md"
 SCENARIO = "all servers replaced and put back under load"
@@ -56,7 +56,7 @@ def plans(options: argparse.Namespace) -> list[Plan]:
     """What is asked for; without a version, a run of each kind between few servers and clients."""
     if options.java is None:
         short = {"clients": 12, "processes": 2, "znodes": 2000, "linger": 1.5}
-        found = [Plan("3.8.0", "followers", EMPTY, **short)]
+        found = [Plan("3.8.0", "followers", KEPT, **short)]
         if places.newest_java() == "3.9.5":
             found.append(Plan("3.9.5", "leader", EMPTY, **short))
         return found
@@ -73,7 +73,7 @@ def main() -> int:
     parser.add_argument("--java", choices=("3.8.0", "3.9.5"))
     parser.add_argument("--there", type=kind_of, default="ringkeeper", help="ringkeeper or java-<version>")
     parser.add_argument("--first", default="followers,leader")
-    parser.add_argument("--data", default=EMPTY)
+    parser.add_argument("--data", default=f"{KEPT},{EMPTY}")
     parser.add_argument("--clients", type=int, default=30)
     parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--znodes", type=int, default=10_000)

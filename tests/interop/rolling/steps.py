@@ -142,6 +142,8 @@ AWAY_RINGKEEPER = Step(
     "again.", _move_ringkeeper)
 
 LISTS: dict[tuple[str, str], Sequence[Step]] = {
+    ("ringkeeper", KEPT): [LEVEL, NOTE, STOP_JAVA, START_RINGKEEPER, CAUGHT_UP, AGAIN,
+                           AWAY_VERSION_2],
     ("ringkeeper", EMPTY): [LEVEL, NOTE, STOP_JAVA, AWAY_VERSION_2, START_RINGKEEPER, CAUGHT_UP,
                             AGAIN],
     ("java", EMPTY): [LEVEL, NOTE, STOP_RINGKEEPER, AWAY_RINGKEEPER, START_JAVA, CAUGHT_UP, AGAIN],
@@ -159,5 +161,5 @@ def replace(system: System, server: Server, kind: Kind, data: str) -> None:
     """Takes all steps at one server."""
     to = "java again" if server.kind.name == kind.name == "java" else kind.name
     it = Replacement(system, server, kind)
-    for step in LISTS[to, data]:
+    for step in LISTS.get((to, data), LISTS[to, EMPTY]):
         step.act(it)
