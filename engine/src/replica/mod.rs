@@ -25,7 +25,7 @@ use crate::quorum::Ensemble;
 use crate::time::Millis;
 use crate::zab::ground::{Buffers, Constants, Fault};
 use crate::zab::leader::check_size;
-use crate::zxid::Zxid;
+use crate::zxid::{Epoch, Zxid};
 use lobby::Lobby;
 use road::Role;
 
@@ -85,8 +85,9 @@ pub struct Replica {
     lobby: Lobby,
     buffers: Buffers,
     disk_ops: Vec<DiskOp>,
-    /// A leader told us to truncate to where we were not: only a snapshot helps.
-    needs_snapshot: bool,
+    /// The reign in which only a snapshot helps: its leader told us to truncate to where we were
+    /// not. In another reign we say again what we hold, or our promise would count for nobody.
+    needs_snapshot: Option<Epoch>,
     /// The role serves clients, and the election knows.
     settled: bool,
 }
@@ -118,7 +119,7 @@ impl Replica {
             lobby: Lobby::default(),
             buffers: Buffers::default(),
             disk_ops: Vec::new(),
-            needs_snapshot: false,
+            needs_snapshot: None,
             settled: false,
         }
     }

@@ -100,7 +100,9 @@ impl Replica {
     /// Ends the role: its links close, clients are let go, the log comes to rest.
     fn leave(&mut self, why: Leave, out: &mut Vec<Effect>) {
         tracing::info!(me = %self.constants.me, "looking for a leader: {why}");
-        self.needs_snapshot |= why == Leave::NeedsSnapshot;
+        if let (Role::Learner(learner), Leave::NeedsSnapshot) = (&self.role, &why) {
+            self.needs_snapshot = Some(learner.epoch());
+        }
         let quorum = self.ports.iter().filter(|(_, port)| **port == Port::Quorum);
         let quorum: Vec<LinkId> = quorum.map(|(&link, _)| link).collect();
         for link in quorum {
@@ -186,10 +188,10 @@ impl Replica {
             self.ports.remove(&link);
             out.push(Effect::Close { link });
         }
-        let can_tell = self.may_vote() && !self.needs_snapshot;
-        let report = if can_tell { self.log.durable() } else { Zxid(-1) };
+        let report = if self.may_vote() { self.log.durable() } else { Zxid(-1) };
+        let needs_snapshot = self.needs_snapshot;
         let (role, mut ground) = self.stand(now, disk, out);
-        *role = Role::Learner(Learner::begin(leader, rank, report, &mut ground));
+        *role = Role::Learner(Learner::begin(leader, rank, (report, needs_snapshot), &mut ground));
         Ok(())
     }
 
@@ -216,7 +218,9 @@ impl Replica {
             _ if self.settled => return,
             Role::Leader(leader) if leader.is_reigning() => (ServerState::Leading, leader.epoch()),
             Role::Learner(learner) if learner.is_live() => {
-                self.needs_snapshot &= !learner.is_mended();
+                if learner.is_mended() {
+                    self.needs_snapshot = None;
+                }
                 let state = match learner.rank() {
                     Rank::Follower => ServerState::Following,
                     Rank::Observer => ServerState::Observing,

@@ -269,6 +269,26 @@ def test_a_truncation_to_what_it_lacks_keeps_the_data_until_a_snapshot_is_whole(
     assert report.zxid == at(2, 5)
 
 
+@pytest.mark.java_breaks
+def test_who_lacks_the_place_of_a_truncation_promises_the_next_leader_all_the_same(played):
+    """-1 is not counted: said to a leader that has no quorum yet, it could keep it from having one."""
+    link = played.follow(1)
+    link.send(*history(1, 1, 2))
+    assert [link.expect(Kind.ACK).zxid for _ in range(2)] == [at(1, 1), at(1, 2)]
+    link.close()
+    for epoch in (3, 4):
+        link, report = played.greet(epoch)
+        assert (report.zxid, report.data) == (at(1, 2), int32(1)), "what it holds, and a promise"
+        link.send(Packet(Kind.TRUNC, at(2, 5)))
+        assert link.wait_closed() == []
+        link, report = played.greet(epoch)
+        assert (report.zxid, report.data) == (-1, int32(-1))
+        link.close()
+    link, report = played.greet(5)
+    link.send(Packet(Kind.DIFF, at(1, 2)), played.new_leader(5))
+    assert link.expect(Kind.ACK).zxid == at(5, 0)
+
+
 def test_a_truncation_takes_back_what_was_applied(played):
     link = played.follow(1)
     link.send(*history(1, 1, 2, 3, 4))

@@ -5,6 +5,7 @@
 //! log 1:1..1:4                 what the replica holds, with its current epoch after a comma
 //! lead | follow 2 | observe 2  begin
 //! 2 says PROPOSAL 4:1          the peer sends packets, several with `;` between them
+//! 2 is reached                 a dial of ours has succeeded
 //! propose 2                    two proposals
 //! disk                         everything handed to the disk is durable
 //! pass 100                     milliseconds
@@ -251,21 +252,26 @@ impl Stage {
                 (rank, Some(leader)) => {
                     let rank = if rank == "follow" { Rank::Follower } else { Rank::Observer };
                     let report = ground.log.durable();
-                    Role::Learner(Learner::begin(leader, rank, report, ground))
+                    Role::Learner(Learner::begin(leader, rank, (report, None), ground))
                 }
                 _ => panic!("{words:?}"),
             };
             Ok(())
         });
         self.role = begun;
-        if let Some(link) = leader.map(|leader| self.peers[&leader.0]) {
-            self.act(|role, ground| {
-                if let Role::Learner(learner) = role {
-                    learner.on_link_up(link, ground);
-                }
-                Ok(())
-            });
+        if let Some(leader) = leader {
+            self.reach(leader.0);
         }
+    }
+
+    fn reach(&mut self, peer: i64) {
+        let link = self.peers[&peer];
+        self.act(|role, ground| {
+            if let Role::Learner(learner) = role {
+                learner.on_link_up(link, ground);
+            }
+            Ok(())
+        });
     }
 
     fn says(&mut self, peer: i64, text: &str) {
@@ -328,6 +334,7 @@ impl Stage {
             [peer, "says", ..] => {
                 self.says(peer.parse().unwrap(), command.split_once(" says ").unwrap().1);
             }
+            [peer, "is", "reached"] => self.reach(peer.parse().unwrap()),
             [peer, "goes"] => {
                 let link = self.peers[&peer.parse().unwrap()];
                 self.act(|role, ground| match role {

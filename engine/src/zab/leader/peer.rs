@@ -143,8 +143,12 @@ impl Peer {
         }
     }
 
-    /// Silent for too long, or an ACK is (ZooKeeper's transaction timeout).
+    /// Silent for too long, or an ACK is (ZooKeeper's transaction timeout). From a level learner
+    /// nothing is due until UPTODATE.
     pub(super) fn is_late(&self, now: Millis, sync_ms: u64) -> bool {
+        if self.stage == Stage::Levelled {
+            return false;
+        }
         let unacked = self.waiting.filter(|_| self.stage == Stage::Live);
         now >= self.silent_until || unacked.is_some_and(|(_, since)| now.since(since) > sync_ms)
     }

@@ -94,7 +94,6 @@ impl Leader {
             self.replace_former_self(link, server, ground);
         }
         let Some(peer) = self.peers.get_mut(&link) else { return Ok(()) };
-        peer.silent_until = ground.now + ground.constants.timing.sync_ms();
         peer.stage = Stage::Levelled;
         if counts {
             // Law 1: it has all of its synchronization durable.
@@ -103,7 +102,7 @@ impl Leader {
             peer.votes = false;
         }
         if is_reigning {
-            go_live(peer);
+            go_live(peer, ground);
             self.stirred = true;
         } else {
             self.begin_reign(ground);
@@ -122,12 +121,13 @@ impl Leader {
         ground.commit(&mut self.announced, self.decided);
         ground.out.push(Effect::Leading { epoch: self.epoch });
         for peer in self.peers.values_mut().filter(|peer| peer.stage == Stage::Levelled) {
-            go_live(peer);
+            go_live(peer, ground);
         }
     }
 }
 
-fn go_live(peer: &mut Peer) {
+fn go_live(peer: &mut Peer, ground: &Ground<'_>) {
+    peer.silent_until = ground.now + ground.constants.timing.sync_ms();
     packets::write_bare(&mut peer.outbox, Kind::UpToDate, Zxid(-1));
     peer.stage = Stage::Live;
 }

@@ -52,6 +52,12 @@ impl Learner {
             answer = i32::try_from(current.0).unwrap_or(i32::MAX);
             ground.store_epochs(self.epoch, current)?;
         }
+        // A voter that says -1 is not counted as promising. In a reign that has yet to be accepted
+        // it may be the one that is missing.
+        let is_asked = self.rank == Rank::Observer || self.needs_snapshot == Some(self.epoch);
+        if self.needs_snapshot.is_some() && is_asked {
+            self.report = Zxid(-1);
+        }
         packets::write(&mut self.outbox, Kind::AckEpoch, self.report, Some(&answer.to_be_bytes()));
         self.stage = Stage::Planned;
         Ok(())

@@ -83,6 +83,8 @@ pub struct Learner {
     stage: Stage,
     /// What we say our last zxid is: the last durable one, or -1 to be sent a snapshot.
     report: Zxid,
+    /// The reign in which only a snapshot helps, so that we say -1 whatever we hold.
+    needs_snapshot: Option<Epoch>,
     epoch: Epoch,
     /// Agreed with the leader: one ACK speaks for all before it.
     cumulative: bool,
@@ -108,8 +110,14 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// Sets out for `leader`. The log must be quiet. `report` as in the field of that name.
-    pub fn begin(leader: ServerId, rank: Rank, report: Zxid, ground: &mut Ground<'_>) -> Self {
+    /// Sets out for `leader`. The log must be quiet. `report` and `needs_snapshot` as in the fields
+    /// of those names.
+    pub fn begin(
+        leader: ServerId,
+        rank: Rank,
+        (report, needs_snapshot): (Zxid, Option<Epoch>),
+        ground: &mut Ground<'_>,
+    ) -> Self {
         assert!(ground.log.is_quiet(), "law 3: the log still moves");
         let link = ground.dial(leader);
         let give_up_at = ground.now + REDIAL_MS_MAX.min(ground.constants.timing.init_ms());
@@ -119,6 +127,7 @@ impl Learner {
             link,
             stage: Stage::Dialing { redial_at: None, give_up_at },
             report,
+            needs_snapshot,
             epoch: Epoch(0),
             cumulative: false,
             reader: PacketReader::default(),
@@ -182,8 +191,20 @@ impl Learner {
         }
     }
 
+    /// Ends the link and goes to the same leader anew. No election lies between: without us the
+    /// leader may have no quorum, and would lead no more when one had found it again.
+    fn come_again(&mut self, ground: &mut Ground<'_>) {
+        ground.close(self.link);
+        self.outbox.clear();
+        self.unsent = 0;
+        self.link = ground.dial(self.leader);
+        let give_up_at = ground.now + REDIAL_MS_MAX.min(ground.constants.timing.init_ms());
+        self.stage = Stage::Dialing { redial_at: None, give_up_at };
+    }
+
     pub fn on_bytes(&mut self, bytes: &[u8], ground: &mut Ground<'_>) -> Result<(), Fault> {
         self.silent_until = ground.now + self.patience_ms(ground);
+        let link = self.link;
         let mut reader = mem::take(&mut self.reader);
         let mut input = bytes;
         loop {
@@ -196,6 +217,10 @@ impl Learner {
             match reader.next(&mut input)? {
                 Some(packet) => self.on_packet(&packet, ground)?,
                 None => break,
+            }
+            if self.link != link {
+                // What else came, came over a link that is over.
+                return Ok(());
             }
         }
         self.reader = reader;

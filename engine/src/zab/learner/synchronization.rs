@@ -9,7 +9,7 @@ use crate::zab::ground::{Fault, Ground};
 use crate::zab::packets::{self, Kind, Packet};
 use crate::zab::snapshot::{IntakeError, SIGNATURE};
 use crate::zab::sync_plan::Plan;
-use crate::zab::{Effect, Leave, PeerError};
+use crate::zab::{Effect, PeerError};
 use crate::zxid::Zxid;
 
 impl Learner {
@@ -45,12 +45,15 @@ impl Learner {
 
     /// Law 5: only to a place that this log holds, and that the newest snapshot does not pass.
     /// Compat: a Java leader truncates across epochs without looking whether the place is held
-    /// (`LearnerHandler.syncFollower`, 3.9.5). Whoever lacks it asks for a snapshot instead.
+    /// (`LearnerHandler.syncFollower`, 3.9.5). Whoever lacks it asks for a snapshot instead, and
+    /// keeps what it has until that is whole.
     fn truncate(&mut self, to: Zxid, ground: &mut Ground<'_>) -> Result<(), Fault> {
         let held = ground.log.history().contains(to);
         let snapshot = ground.log.superblock().snapshot;
         if !held || snapshot.is_some_and(|snapshot| snapshot > to) {
-            return Err(Fault::Leave(Leave::NeedsSnapshot));
+            self.needs_snapshot = Some(self.epoch);
+            self.come_again(ground);
+            return Ok(());
         }
         if to < ground.log.appended() {
             ground.log.truncate(ground.disk, to)?;
