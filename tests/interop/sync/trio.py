@@ -53,13 +53,19 @@ class Said:
 class Trio(System):
     """An ensemble by letters. Server 3 leads after `begin`, and 2 when 3 is away."""
 
+    order: Sequence[int] = (3, 2, 1)
+
     @classmethod
     def of(cls, mix: str, version: str, **config: str) -> "Trio":
-        """As `System.mixed`, with short ticks."""
-        return cls.mixed(mix, version, config={**QUICK, **config})  # type: ignore[return-value]
+        """As `System.mixed`, with short ticks. An observer (3) comes last."""
+        trio = cls.mixed(mix, version, config={**QUICK, **config})
+        assert isinstance(trio, cls)
+        if trio.observers:
+            trio.order = (2, 1, 3)
+        return trio
 
     def __enter__(self) -> "Trio":
-        self.begin(3, 2, 1)
+        self.begin(*self.order)
         return self
 
     def begin(self, *ids: int) -> None:
