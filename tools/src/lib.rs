@@ -5,3 +5,4 @@ pub mod client;
 pub mod log;
 mod overlay;
 pub mod snapshot;
+pub mod version2;

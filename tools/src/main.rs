@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ringkeeper::config::JvmFlag;
 use ringkeeper_engine::zxid::Zxid;
 use ringkeeper_tools::cli::{self, CliArguments};
+use ringkeeper_tools::version2::{self, ExportOptions, ImportOptions, PlaceOptions};
 use ringkeeper_tools::{log, snapshot};
 
 /// ZooKeeper's bad invocation.
@@ -21,7 +23,26 @@ Examples:
   ringkeeper-tools cli --json -server zk1,zk2 get -s /a   for a script
   ringkeeper-tools log dump --path /a DATADIR             who changed /a, and when
   ringkeeper-tools log verify DATADIR                     is the log whole
-  ringkeeper-tools snapshot dump -d SNAPSHOT              what a snapshot holds";
+  ringkeeper-tools snapshot dump -d SNAPSHOT              what a snapshot holds
+  ringkeeper-tools import --check zoo.cfg                 could a version-2 be brought in
+  ringkeeper-tools export --replace zoo.cfg               back to Apache ZooKeeper";
+
+const IMPORT_HELP: &str = "\
+Brings dataDir/version-2 in as dataDir/ringkeeper, as the first `ringkeeper serve` does, and leaves
+it as it is. Everything is read and checked before anything is written. What is damaged is refused,
+with file, offset, what is wrong and what can be done. No server may run in the directory.";
+
+const EXPORT_HELP: &str = "\
+Writes a version-2 from which Apache ZooKeeper starts: the newest verified snapshot, the txns after
+it, and both epochs. Stop the server first; its lock is asked for.
+
+A version-2 that this server was once imported from must not be started again. Its txns and its
+promises are those of that day. A Java server started from it forgets which epochs this server has
+promised since and what it has acknowledged: two such servers of three can elect each other and
+begin a reign without txns that clients were told are safe. So an old version-2 is refused as a
+target; --replace renames it to version-2.1 (2, 3, ...) and puts the new one in its place. Nothing
+is deleted. After Apache ZooKeeper has run there, `ringkeeper serve` refuses dataDir/ringkeeper for
+the same reason, until it is moved aside or `ringkeeper-tools import --replace` has done so.";
 
 /// Looks at servers, logs and snapshots from outside.
 #[derive(Parser)]
@@ -45,6 +66,55 @@ enum Command {
     /// Read a snapshot, of ZooKeeper's or of Ringkeeper's.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// Bring in the data of Apache ZooKeeper, while no server runs.
+    #[command(after_help = IMPORT_HELP)]
+    Import {
+        #[command(flatten)]
+        place: Place,
+        /// Read and check everything, write nothing.
+        #[arg(long)]
+        check: bool,
+        /// Rename a dataDir/ringkeeper that is there.
+        #[arg(long)]
+        replace: bool,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the data for Apache ZooKeeper, while no server runs.
+    #[command(after_help = EXPORT_HELP)]
+    Export {
+        #[command(flatten)]
+        place: Place,
+        /// Write TO/version-2 and TO/myid instead of the version-2 beside.
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// Rename a version-2 that is there.
+        #[arg(long)]
+        replace: bool,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(clap::Args)]
+struct Place {
+    /// A zoo.cfg, or the dataDir of one.
+    #[arg(value_name = "ZOO.CFG|DATADIR")]
+    place: PathBuf,
+    /// With a DATADIR: the dataLogDir, if that is another.
+    #[arg(long, value_name = "DIR")]
+    data_log_dir: Option<PathBuf>,
+    /// What would be a JVM flag -DKEY=VALUE: snapshot.trust.empty=true, digest.enabled=false.
+    #[arg(short = 'D', value_name = "KEY=VALUE")]
+    flags: Vec<JvmFlag>,
+}
+
+impl From<Place> for PlaceOptions {
+    fn from(Place { place, data_log_dir, flags }: Place) -> Self {
+        Self { place, data_log_dir, flags }
+    }
 }
 
 #[derive(Subcommand)]
@@ -104,6 +174,19 @@ fn main() -> ExitCode {
             }
         },
         Command::Log(command) => end(run_log(&command)),
+        Command::Import { place, check, replace, json } => {
+            let options = ImportOptions { place: place.into(), check, replace, json };
+            let outcome = version2::import(&options, &mut io::stdout().lock());
+            end(outcome.map_err(|error| error.to_string()).map(|()| true))
+        }
+        Command::Export { place, to, replace, json } => {
+            let options = ExportOptions { place: place.into(), to, replace };
+            let outcome = version2::export(&options).map_err(|error| error.to_string());
+            let print = |exported: version2::Exported| {
+                exported.print(json, &mut io::stdout().lock()).map_err(|error| error.to_string())
+            };
+            end(outcome.and_then(print).map(|()| true))
+        }
         Command::Snapshot(SnapshotCommand::Dump { file, data, json }) => {
             let mut out = BufWriter::new(io::stdout().lock());
             let options = snapshot::DumpOptions { data, json };

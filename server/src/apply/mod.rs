@@ -29,10 +29,10 @@ use crate::acl::{AclRules, AclTable};
 use crate::digest::TreeDigest;
 use crate::prep::View;
 use crate::quota::Quotas;
-use crate::tree::{AclId, CONFIG_PATH, OwnerRules, StatPersisted, Tree};
+use crate::tree::{AclId, CONFIG_PATH, OwnerRules, StatPersisted, Tree, ZnodeId};
 use crate::txn::{self, TxnHeader};
 use crate::watch::{ConnId, Watches};
-use crate::wire::{AuthId, ErrorCode, SessionId, WatcherEvent, perms};
+use crate::wire::{Acl, AuthId, ErrorCode, SessionId, WatcherEvent, perms};
 
 pub use history::{DigestHistory, DigestRecord};
 pub use outcome::{Applied, DigestCheck, SessionChange};
@@ -214,7 +214,7 @@ impl Database {
 
     /// Writes the ensemble's membership into the tree, as every server does for itself at start.
     pub fn set_config(&mut self, text: &[u8], version: i64, wall_ms: i64) {
-        let Some(id) = self.tree.find(CONFIG_PATH) else { return };
+        let Some(id) = self.config_znode() else { return };
         let stat = StatPersisted {
             version: -1,
             mzxid: version,
@@ -223,6 +223,18 @@ impl Database {
         };
         self.tree.replace_data(id, Some(text));
         self.tree.set_stat(id, &stat);
+    }
+
+    /// Compat: a tree from 3.4 has none, and a member of an ensemble makes it
+    /// (`ZKDatabase.initConfigInZKDatabase`, 3.9.5).
+    fn config_znode(&mut self) -> Option<ZnodeId> {
+        let found = self.tree.find(CONFIG_PATH);
+        if found.is_some() {
+            return found;
+        }
+        let acl = self.acls.intern_list(&[Acl::new(perms::READ, "world", "anyone")]);
+        let stat = StatPersisted { aversion: -1, ..StatPersisted::default() };
+        self.tree.restore(CONFIG_PATH, Some(&[]), acl, &stat).ok()
     }
 
     fn list_permits(&self, list: AclId, wanted: i32, asker: &Asker<'_>) -> Result<(), ErrorCode> {

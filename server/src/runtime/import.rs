@@ -45,7 +45,7 @@ impl DataFolders {
 
     /// The `version-2` there.
     pub fn archive(&self) -> FolderArchive {
-        FolderArchive { data: self.data_dir.join(FOLDER), logs: self.data_log_dir.join(FOLDER) }
+        FolderArchive::over(&self.data_dir.join(FOLDER), &self.data_log_dir.join(FOLDER))
     }
 
     /// Whether a log of ours is here, whole.
@@ -64,9 +64,9 @@ pub struct FolderArchive {
 }
 
 impl FolderArchive {
-    /// Everything in one folder.
-    pub fn of(folder: &Path) -> Self {
-        Self { data: folder.to_owned(), logs: folder.to_owned() }
+    /// Over folders of any name; the same one twice where snapshots and logs lie together.
+    pub fn over(data: &Path, logs: &Path) -> Self {
+        Self { data: data.to_owned(), logs: logs.to_owned() }
     }
 
     fn folder(&self, place: Place) -> &Path {

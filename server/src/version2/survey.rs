@@ -63,7 +63,7 @@ pub struct Survey {
     pub txns: u64,
     pub last: Zxid,
     pub epochs: Epochs,
-    /// Error txns left out, because the txn before them has the same zxid.
+    /// Txns that came a second time, and errors under the zxid of the txn before: left out.
     pub repeated: u64,
     /// Never acknowledged, and left out.
     pub torn: Vec<Torn>,
@@ -188,7 +188,7 @@ impl fmt::Display for Survey {
             write!(f, "; torn end of {name} left out ({bytes} bytes at {offset})")?;
         }
         if self.repeated > 0 {
-            write!(f, "; {} error txns without a zxid of their own left out", self.repeated)?;
+            write!(f, "; {} txns left out that repeat a zxid", self.repeated)?;
         }
         if let Some(zxid) = self.uncovered {
             write!(

@@ -2,6 +2,8 @@
 //!
 //! Not here: one file (`txn_log`), what is done with them (`survey`, `import`).
 
+use std::collections::VecDeque;
+
 use ringkeeper_engine::limits::PACKET_BYTES_MAX;
 use ringkeeper_engine::log::PACKET_FRAME_BYTES;
 use ringkeeper_engine::zxid::Zxid;
@@ -9,6 +11,9 @@ use ringkeeper_engine::zxid::Zxid;
 use super::txn_log::{End, Step, TxnLog};
 use super::{Archive, Fault, Inventory, LogName, Place, Reason, Skipped, Version2Error};
 use crate::wire::OpCode;
+
+/// Txns that are known again when they come a second time.
+const TAKEN_KEPT: usize = 1 << 20;
 
 /// Where in a txn its type stands.
 const TYPE_AT: usize = 28;
@@ -37,7 +42,7 @@ pub struct Torn {
 pub(super) struct Walked {
     pub last: Zxid,
     pub txns: u64,
-    /// Error txns under the zxid of the txn before, left out.
+    /// Txns that came a second time, and errors under the zxid of the txn before: left out.
     pub repeated: u64,
     pub logs: Vec<String>,
     pub torn: Vec<Torn>,
@@ -60,7 +65,7 @@ pub(super) fn walk<E: From<Version2Error>>(
     let first = logs.partition_point(|log| log.zxid <= after).saturating_sub(1);
     let mut walk = Walk {
         after,
-        before: None,
+        taken: VecDeque::new(),
         broken: None,
         walked: Walked { last: after, ..Walked::default() },
     };
@@ -81,8 +86,8 @@ pub(super) fn walk<E: From<Version2Error>>(
 
 struct Walk {
     after: Zxid,
-    /// The last entry handed out.
-    before: Option<Vec<u8>>,
+    /// What was handed out last, in order, with a checksum of each.
+    taken: VecDeque<(Zxid, u32)>,
     /// The file before ended while a txn that belongs here stood behind its end.
     broken: Option<Broken>,
     walked: Walked,
@@ -131,7 +136,7 @@ impl Walk {
         self.walked.logs.push(log.name.clone());
         loop {
             match file.next().map_err(fail)? {
-                Step::Entry { zxid, .. } if zxid <= self.after && self.before.is_none() => {}
+                Step::Entry { zxid, .. } if zxid <= self.after => {}
                 Step::Entry { offset, zxid, payload } => {
                     if self.take(&path, offset, zxid, payload)? {
                         visit(Found { path: &path, offset, zxid, payload })?;
@@ -168,8 +173,9 @@ impl Walk {
         let last = self.walked.last;
         // Compat: a write that Java could not parse is logged as an error under the zxid of the
         // txn before it (`PrepRequestProcessor`, 3.9.5). It changed nothing then, and does not now.
-        let is_again = self.before.as_deref() == Some(payload);
-        if zxid == last && (is_error(payload) || is_again) {
+        // A follower that came back under load has logged some txns twice (`Learner`, 3.8.0).
+        let is_again = self.checksum_of(zxid) == Some(crc32fast::hash(payload));
+        if is_again || (zxid == last && is_error(payload)) {
             self.walked.repeated += 1;
             return Ok(false);
         }
@@ -194,10 +200,17 @@ impl Walk {
         }
         self.walked.last = zxid;
         self.walked.txns += 1;
-        let before = self.before.get_or_insert_default();
-        before.clear();
-        before.extend_from_slice(payload);
+        if self.taken.len() == TAKEN_KEPT {
+            self.taken.pop_front();
+        }
+        self.taken.push_back((zxid, crc32fast::hash(payload)));
         Ok(true)
+    }
+
+    /// Of the txn handed out under this zxid, if that was not too long ago.
+    fn checksum_of(&self, zxid: Zxid) -> Option<u32> {
+        let at = self.taken.binary_search_by_key(&zxid, |taken| taken.0).ok()?;
+        Some(self.taken[at].1)
     }
 }
 

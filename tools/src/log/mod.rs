@@ -18,7 +18,7 @@ use std::path::Path;
 use ringkeeper::txn;
 use ringkeeper_engine::ids::ServerId;
 use ringkeeper_engine::log::{
-    Cursor, CursorError, Log, LogError, LogOptions, Opened, packets, payload,
+    Cursor, CursorError, Disk, Log, LogError, LogOptions, Opened, packets, payload,
 };
 use ringkeeper_engine::zxid::Zxid;
 
@@ -64,7 +64,7 @@ impl Reading {
     fn open(dir: &Path, after: Option<Zxid>) -> Result<Self, LogToolError> {
         let unreadable = |error| LogToolError::Directory { path: dir.display().to_string(), error };
         let mut disk = Overlay::open(dir).map_err(unreadable)?;
-        if ringkeeper_engine::log::Disk::list(&mut disk).is_ok_and(|files| files.is_empty()) {
+        if disk.list().is_ok_and(|files| files.is_empty()) {
             return Err(unreadable(io::Error::other("there is no log of Ringkeeper's here")));
         }
         let opened = open(&mut disk)?;
@@ -94,7 +94,7 @@ impl Reading {
 }
 
 /// Opens the log of whatever server it is: who that is, the refusal of a wrong guess tells.
-fn open(disk: &mut Overlay) -> Result<Opened, LogError> {
+pub(crate) fn open(disk: &mut dyn Disk) -> Result<Opened, LogError> {
     let mut options = LogOptions::new(ServerId(0), 0);
     // Two facts can be guessed wrong, one after the other.
     for _ in 0..2 {

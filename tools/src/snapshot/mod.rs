@@ -165,7 +165,12 @@ impl Printing<'_> {
             }
         }
         if self.options.json {
+            let recorded = summary.sections.digest.map(|recorded| {
+                let (zxid, digest) = (recorded.zxid.to_string(), recorded.tree.0.to_string());
+                json!({ "zxid": zxid, "version": recorded.version, "digest": digest })
+            });
             let value = json!({
+                "recordedDigest": recorded,
                 "znodes": summary.znodes,
                 "sessions": summary.sessions,
                 "dataBytes": summary.data_bytes,

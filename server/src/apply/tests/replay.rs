@@ -94,3 +94,19 @@ fn bytes_that_are_no_txn_change_nothing() {
     }
     assert_eq!((db.tree.count(), db.last_zxid()), (5, Zxid::ZERO));
 }
+
+/// Compat: `ZKDatabase.initConfigInZKDatabase`, 3.9.5.
+#[test]
+fn a_tree_of_an_old_server_gets_its_config_znode() {
+    let mut db = Database::new(OwnerRules::default(), true);
+    let fresh = db.tree.get(db.tree.find("/zookeeper/config").unwrap()).persisted();
+    db.tree.delete("/zookeeper/config", Zxid::ZERO).unwrap();
+    let digest = db.digest();
+    db.set_config(b"server.1=a", 0, 0);
+    let znode = db.tree.get(db.tree.find("/zookeeper/config").unwrap());
+    assert_eq!(znode.data(), Some(&b"server.1=a"[..]));
+    assert_eq!(znode.persisted().aversion, fresh.aversion);
+    let list = db.acls.list(znode.acl);
+    assert_eq!((list.len(), list[0].perms), (1, 1));
+    assert_eq!((db.digest(), TreeDigest::of(&mut db.tree)), (digest, digest));
+}

@@ -54,8 +54,19 @@ fn an_error_under_the_zxid_before_it_is_left_out() {
     assert_eq!((survey.txns, survey.repeated, survey.last), (2, 2, at(1, 4)));
     let fine = [create(at(1, 3)), error_txn(at(1, 4)), create(at(1, 5))];
     assert_eq!(found(&mut over(&[("log.100000003", log_of(&fine))])), (3, at(1, 5)));
-    let twice = [create(at(1, 3)), create(at(1, 3))];
-    assert_eq!(found(&mut over(&[("log.100000003", log_of(&twice))])), (1, at(1, 3)));
+}
+
+/// Compat: `Learner`, 3.8.0: a follower that comes back under load logs txns twice.
+#[test]
+fn txns_that_were_logged_twice_are_taken_once() {
+    let counters = [2, 3, 4, 5, 2, 3, 4, 5, 6];
+    let twice = log(counters.into_iter().map(|counter| at(1, counter)));
+    let mut memory = over(&[("log.100000002", twice), ("log.100000007", log([at(1, 7)]))]);
+    let survey = memory.survey(MEMBER).expect("it is whole");
+    assert_eq!((survey.txns, survey.repeated, survey.last), (5, 3, at(1, 7)));
+    let other = [create(at(1, 3)), create(at(1, 4)), error_txn(at(1, 3))];
+    let (_, _, fault) = over(&[("log.100000003", log_of(&other))]).fault(MEMBER);
+    assert!(matches!(fault, Fault::Order { .. }), "another txn under an old zxid: {fault:?}");
 }
 
 #[test]
