@@ -44,7 +44,7 @@ def attempt(plan: Plan) -> list[str]:
         found = run.check()
         print(f"{gaps(run.stages, run.records, run.prober)}\n{summary(run)}")
     except (AssertionError, RuntimeError, OSError):
-        found = [traceback.format_exc()]
+        found = [*run.found, *run.crew.faults(), traceback.format_exc()]
     finally:
         run.end(failed=bool(found))
     print("".join(f"    {fault}\n" for fault in found[:30]), end="")

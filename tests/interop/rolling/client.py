@@ -108,7 +108,7 @@ class Client:
             if self._told() != stat.version:
                 self.record.fault(f"a watch on {self.watched.counter} at version {self._told()} "
                                   f"was not told of version {stat.version}")
-            if self.kazoo.client_id[0] != self.record.session:
+            if (self.kazoo.client_id or (0,))[0] != self.record.session:
                 self.record.fault("another session than at the start")
         except KazooException as error:
             self.record.fault(f"last check: {error!r}")
@@ -258,6 +258,6 @@ class Client:
         finally:
             ended = time.monotonic()
             self.lock.release()
-        if self.kazoo.client_id[0] == self.record.session:
+        if not self._lost.is_set():
             self.record.holds.append(
                 Hold(self.lock_number, self.record.number, stat.czxid, begun, ended))

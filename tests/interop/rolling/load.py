@@ -92,7 +92,7 @@ class Load:
 def work(numbers: Sequence[int], of: int, hosts: str, breath: float, acked: SynchronizedArray,
          pipe: Connection) -> None:
     """One process: runs its clients and does as it is told."""
-    logging.getLogger("kazoo").setLevel(logging.CRITICAL)
+    logging.getLogger("kazoo").setLevel(logging.ERROR)
     clients = [Client(number, of, max(of // 3, 1), hosts, breath) for number in numbers]
     for client in clients:
         client.begin()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from rig import ops
-from rig.census import SUPER_PROPERTIES, Znode, assert_agree, census, digest_mismatches
+from rig.census import SUPER_PROPERTIES, Znode, assert_agree, census, digest_mismatches, zxid_of
 from rig.ops import Op
+from rig.roamer import Crew, Roamer
 from rig.system import RINGKEEPER, Kind, Server, System, java
 from rig.waiting import until
 from rig.wire import Connection
@@ -76,7 +77,10 @@ class Run:
             kind(addresses, plan.clients, self.locks, turn)
             for turn, kind in enumerate((OneShot, Recursive, OneShot, Recursive))]
         self.prober = Prober(addresses)
+        self.crew: Crew[Roamer] = Crew([*self.watchers, self.prober])
+        self.probing = Crew([self.prober])
         self.stages: list[Stage] = []
+        self.level_at = 0
         self.records: list[Record] = []
         self.found: list[str] = []
         self._planted: dict[str, Znode] = {}
@@ -90,8 +94,7 @@ class Run:
         assert_agree(self.system.servers)
         self._planted = seed.planted(census(leader))
         self.load.begin()
-        for thread in (*self.watchers, self.prober):
-            thread.start()
+        self.crew.start()
         self.load.wait_progress(5)
 
     def move(self, kind: Kind) -> None:
@@ -104,7 +107,7 @@ class Run:
             self._replace(ordered[0], kind, "leader" if ordered[0] is leader else "follower")
         self._rest()
         self.load.resume()
-        self.prober.paused.clear()
+        self.probing.resume()
         self.load.wait_progress(2)
 
     def check(self) -> list[str]:
@@ -115,8 +118,7 @@ class Run:
         self._watchers_see_the_end()
         tree = census(self.system[1])
         self.found += faults(tree, self.records, self.watchers) + self.prober.faults
-        self.found += [f"{what.name} died" for what in (*self.watchers, self.prober)
-                       if not what.is_alive()]
+        self.found += [f"{who.name} died" for who in self.crew.roamers if not who.is_alive()]
         for server in self.system.servers:
             text = server.log.read_text(errors="replace")
             self.found += [f"server {server.id}: {line}" for line in text.splitlines()
@@ -125,12 +127,9 @@ class Run:
 
     def end(self, failed: bool) -> None:
         """Ends everything; logs and data stay if it failed."""
-        for thread in (*self.watchers, self.prober):
-            thread.halted.set()
         self.load.end()
-        for thread in (*self.watchers, self.prober):
-            if thread.ident is not None:
-                thread.join(15)
+        if self.prober.ident is not None:
+            self.crew.halt()
         self.system.stop(keep=failed)
 
     def _replace(self, server: Server, kind: Kind, role: str) -> None:
@@ -138,6 +137,7 @@ class Run:
         begun = time.monotonic()
         replace(self.system, server, kind, self.plan.data)
         steps = time.monotonic() - begun
+        self.level_at = zxid_of(self.system.leader())
         self.load.wait_progress(5)
         time.sleep(self.plan.linger)
         assert level(self.system), f"after {text}: {[s.mode() for s in self.system.servers]}"
@@ -149,8 +149,8 @@ class Run:
     def _rest(self) -> None:
         """No load; all servers must agree, and have what was there from the start."""
         self.load.pause()
-        self.prober.pause()
-        assert_agree(self.system.servers)
+        self.probing.pause()
+        assert_agree(self.system.servers, self.level_at)
         self._compare_planted()
 
     def _compare_planted(self) -> None:
@@ -167,9 +167,13 @@ class Run:
         def arrived(watcher: Watcher) -> bool:
             return all(watcher.versions.get(path) == version for path, version in last.items())
 
-        until(lambda: all(arrived(watcher) for watcher in self.watchers), SETTLE_SECONDS)
-        rounds = [watcher.rounds + 2 for watcher in self.watchers]
-        until(lambda: all(w.rounds >= n for w, n in zip(self.watchers, rounds)), SETTLE_SECONDS)
+        try:
+            until(lambda: all(arrived(watcher) for watcher in self.watchers), SETTLE_SECONDS)
+            rounds = [watcher.rounds + 2 for watcher in self.watchers]
+            until(lambda: all(w.rounds >= n for w, n in zip(self.watchers, rounds)), SETTLE_SECONDS)
+        except AssertionError as error:
+            behind = [watcher.name for watcher in self.watchers if not arrived(watcher)]
+            self.found.append(f"watchers do not see the end: {behind} {error}")
 
     def _make_parents(self, server: Server) -> None:
         connection = Connection(server.client)

@@ -7,11 +7,13 @@ Text and deed stand side by side: `document()` is what the chapter must contain,
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional, Sequence
 
+from rig import places
 from rig.census import zxid_of
 from rig.system import Kind, Server, System
 
@@ -108,6 +110,12 @@ def _move_ringkeeper(it: Replacement) -> None:
     it.move_aside("ringkeeper")
 
 
+def _export(it: Replacement) -> None:
+    run = subprocess.run([str(places.tools()), "export", "zoo.cfg"], cwd=it.server.folder,
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, f"export of server {it.server.id}:\n{run.stdout}{run.stderr}"
+
+
 def _unused(path: Path) -> Path:
     number = 1
     found = path
@@ -141,11 +149,15 @@ AWAY_RINGKEEPER = Step(
     "`mv ringkeeper ringkeeper.old` in dataDir and dataLogDir: no server may ever start from it "
     "again.", _move_ringkeeper)
 
+EXPORT = Step("`ringkeeper-tools export zoo.cfg` writes `version-2` in dataDir and dataLogDir.", _export)
+
 LISTS: dict[tuple[str, str], Sequence[Step]] = {
     ("ringkeeper", KEPT): [LEVEL, NOTE, STOP_JAVA, START_RINGKEEPER, CAUGHT_UP, AGAIN,
                            AWAY_VERSION_2],
     ("ringkeeper", EMPTY): [LEVEL, NOTE, STOP_JAVA, AWAY_VERSION_2, START_RINGKEEPER, CAUGHT_UP,
                             AGAIN],
+    ("java", KEPT): [LEVEL, NOTE, STOP_RINGKEEPER, EXPORT, START_JAVA, CAUGHT_UP, AGAIN,
+                     AWAY_RINGKEEPER],
     ("java", EMPTY): [LEVEL, NOTE, STOP_RINGKEEPER, AWAY_RINGKEEPER, START_JAVA, CAUGHT_UP, AGAIN],
     ("java again", KEPT): [LEVEL, NOTE, STOP_JAVA, START_JAVA, CAUGHT_UP, AGAIN],
     ("java again", EMPTY): [LEVEL, NOTE, STOP_JAVA, AWAY_VERSION_2, START_JAVA, CAUGHT_UP, AGAIN],
@@ -161,5 +173,5 @@ def replace(system: System, server: Server, kind: Kind, data: str) -> None:
     """Takes all steps at one server."""
     to = "java again" if server.kind.name == kind.name == "java" else kind.name
     it = Replacement(system, server, kind)
-    for step in LISTS.get((to, data), LISTS[to, EMPTY]):
+    for step in LISTS[to, data]:
         step.act(it)

@@ -8,7 +8,6 @@ watches are owed the event that was missed; recursive ones only count anew.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from typing import Callable, Optional, Sequence
@@ -16,12 +15,11 @@ from typing import Callable, Optional, Sequence
 from rig import ops
 from rig.jute import Reader, int64, string, vector
 from rig.ops import Op
-from rig.wire import Address, Connection, Session, Silence
+from rig.roamer import Roamer
+from rig.wire import Address, Connection
 
 from .records import COUNTERS, LOCKS
 
-SESSION_MS = 20_000
-REPLY_SECONDS = 10.0
 PAUSE_SECONDS = 0.05
 CREATED, DELETED, CHANGED, CHILDREN = 1, 2, 3, 4
 RECURSIVE = 1
@@ -30,7 +28,7 @@ EVENT_XID, WATCHES_XID = -1, -8
 Answer = Callable[[int, Reader], None]
 
 
-class Watcher(threading.Thread):
+class Watcher(Roamer):
     """One session that reads all targets again and again; what it sees of watches is a subclass's.
 
     A target is a znode: a counter, whose data changes, or a lock's folder, whose children do. Its
@@ -39,38 +37,39 @@ class Watcher(threading.Thread):
 
     def __init__(self, name: str, servers: Sequence[Address], counters: int, locks: int,
                  turn: int) -> None:
-        super().__init__(name=name, daemon=True)
-        self.servers = list(servers)
+        super().__init__(name, servers, turn)
         self.targets = [f"{COUNTERS}/{n}" for n in range(counters)]
         self.targets += [f"{LOCKS}/{n}" for n in range(locks)]
-        self.faults: list[str] = []
         self.told: list[tuple[str, int, int]] = []
         self.events = 0
         self.rounds = 0
-        self.halted = threading.Event()
         self.versions: dict[str, int] = {}
-        self._turn = turn
-        self._session: Optional[Session] = None
-        self._zxid = 0
+        self._is_new = True
         self._xid = 0
         self._connection: Optional[Connection] = None
         self._waiting: deque[tuple[int, Answer]] = deque()
 
-    def run(self) -> None:
-        """Keeps one session, on one server after the other."""
+    def acknowledged(self) -> int:
+        """It writes nothing."""
+        return 0
+
+    def begin(self, connection: Connection) -> None:
+        """As a roamer."""
+        self._is_new = True
+
+    def work(self, connection: Connection) -> None:
+        """Sees to the watches, then reads; events come in between."""
+        self._connection = connection
+        self._waiting.clear()
+        self.on_connected(again=not self._is_new)
+        self._is_new = False
         while not self.halted.is_set():
-            self._turn += 1
-            try:
-                connection = Connection(self.servers[self._turn % len(self.servers)], 2.0)
-            except OSError:
-                time.sleep(PAUSE_SECONDS)
-                continue
-            try:
-                self._serve(connection)
-            except (OSError, Silence):
-                time.sleep(PAUSE_SECONDS)
-            finally:
-                connection.close()
+            for target in self.targets:
+                self.read(target, False, self.on_version)
+            while self._waiting:
+                self._receive(connection)
+            self.rounds += 1
+            time.sleep(PAUSE_SECONDS)
 
     def on_connected(self, again: bool) -> None:
         """A connection has begun; `again` if the session had one before."""
@@ -115,29 +114,8 @@ class Watcher(threading.Thread):
         op = Op.GET_DATA if is_counter else Op.GET_CHILDREN2
         self.ask(op, ops.watched(target, watch), answer)
 
-    def _serve(self, connection: Connection) -> None:
-        held = self._session
-        known = {} if held is None else {"session": held.id, "password": held.password}
-        granted = connection.handshake(SESSION_MS, last_zxid=self._zxid, **known)
-        if granted is None:
-            raise ConnectionError("closed instead of a session")
-        if granted.id == 0:
-            self.fault("its session was refused")
-            self.halted.set()
-            return
-        self._session, self._connection = granted, connection
-        self._waiting.clear()
-        self.on_connected(again=held is not None)
-        while not self.halted.is_set():
-            for target in self.targets:
-                self.read(target, False, self.on_version)
-            while self._waiting:
-                self._receive(connection)
-            self.rounds += 1
-            time.sleep(PAUSE_SECONDS)
-
     def _receive(self, connection: Connection) -> None:
-        frame = connection.receive(REPLY_SECONDS)
+        frame = connection.receive()
         if frame is None:
             raise ConnectionError("closed")
         reply = Reader(frame)
@@ -149,7 +127,7 @@ class Watcher(threading.Thread):
         expected, answer = self._waiting.popleft()
         if xid != expected:
             self.fault(f"reply to {xid}, expected {expected}")
-        self._zxid = max(self._zxid, zxid)
+        self.zxid = max(self.zxid, zxid)
         answer(err, reply)
 
     def must_succeed(self, err: int, _reply: Reader) -> None:
@@ -168,10 +146,12 @@ class OneShot(Watcher):
 
     def on_connected(self, again: bool) -> None:
         """Watches that stand are handed on; the others are set."""
+        if not again:
+            self._armed.clear()
         if self._armed:
             data = [path for path in self._armed if path.startswith(COUNTERS)]
             children = [path for path in self._armed if not path.startswith(COUNTERS)]
-            body = ops.set_watches(self._zxid, data, [], children)
+            body = ops.set_watches(self.zxid, data, [], children)
             self.ask(Op.SET_WATCHES, body, self.must_succeed, WATCHES_XID)
         for target in self.targets:
             if target not in self._armed:
@@ -219,7 +199,7 @@ class Recursive(Watcher):
         self._counted.clear()
         if again:
             lists = b"".join(vector(paths, string) for paths in ([], [], [], [], [COUNTERS, LOCKS]))
-            self.ask(Op.SET_WATCHES2, int64(self._zxid) + lists, self.must_succeed, WATCHES_XID)
+            self.ask(Op.SET_WATCHES2, int64(self.zxid) + lists, self.must_succeed, WATCHES_XID)
             return
         for path in (COUNTERS, LOCKS):
             self.ask(Op.ADD_WATCH, ops.path_and_number(path, RECURSIVE), self.must_succeed)
