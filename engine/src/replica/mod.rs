@@ -271,11 +271,9 @@ impl Replica {
     }
 
     /// Learner: the tree differs from the one foreseen for this txn; see `zab::learner`.
-    /// Whether that is proof, and this server leaves for a snapshot.
-    pub fn distrust(&mut self, zxid: Zxid) -> bool {
-        match &mut self.role {
-            Role::Learner(learner) => learner.distrust(zxid),
-            _ => false,
+    pub fn distrust(&mut self, zxid: Zxid) {
+        if let Role::Learner(learner) = &mut self.role {
+            learner.distrust(zxid);
         }
     }
 

@@ -8,6 +8,7 @@
 //! - A1. Txns are applied in the order of their zxids, each whole: nobody reads half a multi.
 //! - A2. What a txn does depends on the tree and its bytes alone: it is the same on every server.
 //! - A3. Events of a txn are told while it is applied, so before any answer that shows it.
+//! - A4. No digest is compared, or kept, while the tree may hold parts of txns that are to come.
 //!
 //! Not here: whether a request may become a txn (`prep`), files (`snapshot`), frames and order of
 //! answers (`frontend`).
@@ -49,6 +50,8 @@ pub struct Database {
     /// Digests are not compared before this zxid, where the tree must have this digest: a snapshot
     /// of Java's holds parts of the txns that are replayed over it.
     suspended: Option<(Zxid, TreeDigest)>,
+    /// As long, where the snapshot does not say until when.
+    is_settling: bool,
     mismatches: u64,
     /// Timeouts in milliseconds of all sessions.
     sessions: BTreeMap<SessionId, i32>,
@@ -107,6 +110,7 @@ impl Database {
             is_digest_enabled,
             history: DigestHistory::default(),
             suspended: None,
+            is_settling: false,
             mismatches: 0,
             sessions,
             last_zxid,
@@ -116,6 +120,22 @@ impl Database {
     /// Compares no digest until the txn `zxid` has been applied, when the tree must have `digest`.
     pub fn suspend_digests(&mut self, zxid: Zxid, digest: TreeDigest) {
         self.suspended = (zxid > self.last_zxid).then_some((zxid, digest));
+    }
+
+    /// Compares no digest until `level`: a leader sends its snapshot while it goes on, so it may hold
+    /// parts of the txns after it.
+    pub fn settle(&mut self) {
+        self.is_settling = true;
+    }
+
+    /// All that the snapshot can hold has been applied: whoever sent it had proposed that before it
+    /// said UPTODATE, and whoever leads has applied its whole log.
+    pub fn level(&mut self) {
+        self.is_settling = false;
+    }
+
+    pub fn is_settling(&self) -> bool {
+        self.is_settling
     }
 
     /// Applies one committed txn. `hearing` is `None` where nobody can be watching: at start.
@@ -144,6 +164,9 @@ impl Database {
 
     fn check_digest(&mut self, header: &TxnHeader, sent: Option<txn::TxnDigest>) -> DigestCheck {
         let actual = self.digest;
+        if self.is_settling {
+            return sent.map_or(DigestCheck::Absent, |_| DigestCheck::Unchecked);
+        }
         let expected = match self.suspended {
             Some((until, _)) if header.zxid < until => return DigestCheck::Unchecked,
             Some((until, digest)) => {

@@ -216,8 +216,10 @@ impl Member {
         let entropy = self.options.entropy;
         let by_bytes = options.log_bytes_max.unwrap_or(u64::MAX);
         let by_bytes = by_bytes.min(self.options.config.data.disk_budget_bytes / 4);
-        progress.txns > progress.threshold(options.txns_max, entropy)
-            || progress.bytes > progress.threshold(by_bytes, entropy)
+        // A tree that holds parts of later txns is not that of a moment.
+        !self.db.is_settling()
+            && (progress.txns > progress.threshold(options.txns_max, entropy)
+                || progress.bytes > progress.threshold(by_bytes, entropy))
     }
 
     pub(super) fn begin_snapshot(&mut self) {

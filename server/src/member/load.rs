@@ -75,8 +75,14 @@ fn from_snapshot(
     let digests = options.config.tree.digests;
     let (tree, acls, sessions) = (restored.tree, restored.acls, restored.sessions);
     let mut db = Database::restored(tree, acls, sessions, zxid, digests);
-    if let Some(recorded) = restored.recorded.filter(|recorded| recorded.zxid > zxid) {
-        db.suspend_digests(recorded.zxid, recorded.tree);
+    match restored.recorded {
+        Some(recorded) if recorded.zxid > zxid => {
+            db.suspend_digests(recorded.zxid, recorded.tree);
+        }
+        // Of one moment, as all that are written here.
+        Some(recorded) if recorded.zxid == zxid => {}
+        // One that a leader sent.
+        _ => db.settle(),
     }
     Ok(db)
 }

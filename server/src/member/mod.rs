@@ -102,8 +102,6 @@ pub struct Member {
     runs: Runs,
     /// In proof mode.
     proof: Option<Proof>,
-    /// The tree was loaded, and this server has not been level with a leader since.
-    is_fresh: bool,
     metrics: Metrics,
     started: Millis,
     trace_mask: i64,
@@ -146,7 +144,6 @@ impl Member {
             checkpoint: checkpoint::Progress::default(),
             runs: Runs::default(),
             proof: None,
-            is_fresh: true,
             metrics: Metrics::default(),
             started: Millis(0),
             trace_mask: TRACE_MASK_DEFAULT,

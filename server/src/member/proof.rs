@@ -15,23 +15,17 @@ use crate::proof::{Lines, Mismatch, Standing, Step};
 impl Member {
     /// The txn was applied: what does its digest say?
     pub(super) fn note_digest(&mut self, at: Moment, applied: &Applied) {
-        let is_level = self.role.serves() || !self.is_fresh;
         if let Some(proof) = &mut self.proof {
-            proof.applied(&applied.header, applied.digest, is_level);
+            proof.applied(&applied.header, applied.digest);
         }
         let step = match applied.digest {
             DigestCheck::Absent | DigestCheck::Unchecked => return,
-            DigestCheck::Equal if !is_level => return,
             DigestCheck::Equal => self.runs.equal(),
-            DigestCheck::Differs { .. }
-                if !self.replica.distrust(applied.header.zxid) && !is_level =>
-            {
-                return;
-            }
             DigestCheck::Differs { expected, actual } => {
-                self.metrics.digest_mismatches_count += 1;
-                let leader = self.replica.status().leader;
                 let zxid = applied.header.zxid;
+                self.metrics.digest_mismatches_count += 1;
+                self.replica.distrust(zxid);
+                let leader = self.replica.status().leader;
                 self.runs.differs(at.now, Mismatch { zxid, leader, expected, actual })
             }
         };
@@ -45,7 +39,6 @@ impl Member {
 
     /// The tree `before` is given up for another.
     pub(super) fn note_reload(&mut self, before: Database) {
-        self.is_fresh = true;
         let open = self.runs.close();
         if let Some(proof) = &mut self.proof {
             proof.reloaded(open, before);
@@ -54,7 +47,7 @@ impl Member {
 
     /// This server is level with its leader.
     pub(super) fn note_level(&mut self) {
-        self.is_fresh = false;
+        self.db.level();
         let Some(proof) = &mut self.proof else { return };
         match proof.level(self.replica.plan(), &self.db) {
             Some(found) if found.differing + found.doubtful > 0 => error!("{found}"),

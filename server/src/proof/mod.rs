@@ -7,9 +7,7 @@
 //! leader's tree. Counts are of this process's life.
 //!
 //! Invariants:
-//! - P1. Nothing is compared between a load of the tree and the moment this server is level: a
-//!   leader's snapshot holds parts of the txns that follow it, all of which come before that.
-//! - P2. A tree is kept for comparison only while a run is open; at most one is kept.
+//! - P1. A tree is kept for comparison only while a run is open; at most one is kept.
 //!
 //! Not here: digests (`apply`), roles and links (`member`), the word that asks (`admin`).
 
@@ -119,8 +117,8 @@ impl Proof {
         }
     }
 
-    /// One txn was applied. `is_level`: see P1.
-    pub fn applied(&mut self, header: &TxnHeader, digest: DigestCheck, is_level: bool) {
+    /// One txn was applied.
+    pub fn applied(&mut self, header: &TxnHeader, digest: DigestCheck) {
         let counts = &mut self.counts;
         self.last_zxid = header.zxid;
         counts.txns += 1;
@@ -128,7 +126,6 @@ impl Proof {
         match digest {
             DigestCheck::Absent => counts.absent += 1,
             DigestCheck::Unchecked => counts.unchecked += 1,
-            _ if !is_level => counts.unchecked += 1,
             DigestCheck::Equal => counts.equal += 1,
             DigestCheck::Differs { .. } => {
                 counts.mismatches += 1;
@@ -177,7 +174,7 @@ impl Proof {
         self.ended.push_back((run, verdict));
     }
 
-    /// Another tree takes the place of `before`, of which `open` was the open run (P2).
+    /// Another tree takes the place of `before`, of which `open` was the open run (P1).
     pub fn reloaded(&mut self, open: Option<Run>, before: Database) {
         let Some(run) = open else { return };
         let inquiry = self.inquiry.get_or_insert(Inquiry { run, kept: None });

@@ -205,7 +205,7 @@ impl Watched {
             let mismatch = Mismatch { zxid, leader: Some(LEADER), expected, actual };
             (DigestCheck::Differs { expected, actual }, self.runs.differs(now, mismatch))
         };
-        self.proof.applied(&header, digest, true);
+        self.proof.applied(&header, digest);
         self.proof.stepped(now, step)
     }
 
@@ -259,7 +259,7 @@ fn the_few_after_a_restart_are_transient_and_never_acted_on() {
 }
 
 #[test]
-fn p2_a_run_that_lasts_has_its_tree_kept_and_compared_and_the_proof_goes_on() {
+fn p1_a_run_that_lasts_has_its_tree_kept_and_compared_and_the_proof_goes_on() {
     let mut watched = Watched::new();
     let asked = (1..=100).filter(|_| watched.txn(7)).count();
     assert_eq!(asked, 1, "the leader is asked once");
@@ -323,23 +323,4 @@ fn an_open_run_is_judged_by_the_trees_where_a_snapshot_ends_it() {
     watched.proof.reloaded(watched.runs.close(), Side::new().db);
     assert_eq!(watched.proof.level(Some(Plan::Snap), &Side::new().db), None);
     watched.says(&["proof_transient_runs=1", "proof_lasting_runs=0"]);
-}
-
-#[test]
-fn p1_what_a_snapshot_holds_in_part_is_not_compared() {
-    let mut proof = Proof::new(Millis(0));
-    let header =
-        TxnHeader { session: SessionId(1), cxid: 1, zxid: Zxid(5), time: 5, kind: OpCode::Create2 };
-    let differs = DigestCheck::Differs { expected: TreeDigest(1), actual: TreeDigest(2) };
-    proof.applied(&header, differs, false);
-    proof.applied(&header, DigestCheck::Absent, true);
-    let lines = proof.report(Millis(0), Standing::Away, &Runs::default());
-    let value = |key: &str| {
-        let found = lines.iter().find(|(told, _)| told == key);
-        found.map(|(_, value)| value.as_str())
-    };
-    assert_eq!(value("proof_digests_unchecked"), Some("1"), "P1");
-    assert_eq!(value("proof_digests_absent"), Some("1"));
-    assert_eq!(value("proof_mismatches"), Some("0"));
-    assert_eq!(value("proof_state"), Some("away"));
 }

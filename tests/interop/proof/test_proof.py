@@ -10,16 +10,16 @@ from typing import Callable
 import pytest
 
 from proof.files import doctor, snapshots, zxids
-from proof.load import CONFIG, PROPERTIES, Load, wait_calm
+from proof.load import Load, wait_calm
 from proof.report import PROOF, report, wait_equal
+from proof.scenario import TICK, ensemble, fill, join_by_snapshot, kill_leaders_under_load
 from rig import ops
-from rig.census import SUPER_PROPERTIES, assert_agree, digest_mismatches, wait_level
+from rig.census import assert_agree, digest_mismatches, wait_level
 from rig.ops import Op
-from rig.system import Server, System
+from rig.system import System
 from rig.waiting import until
 from rig.wire import Connection
 
-TICK = {"tickTime": "500", **CONFIG}
 BULK = 5_000
 
 Cells = Callable[[str, str], None]
@@ -31,39 +31,13 @@ def step_seconds(request: pytest.FixtureRequest) -> float:
     return 10.0 if request.config.getoption("--exhaustive") else 2.0
 
 
-def ensemble(mix: str, version: str) -> System:
-    """Three Java servers and an observer, which proves if it is ours; not started."""
-    system = System.mixed(mix, version, config=TICK, properties={**SUPER_PROPERTIES, **PROPERTIES})
-    if mix.endswith("r"):
-        system[4].properties.update(PROOF)
-    return system
-
-
-def kill_the_leader_twice_under_load(system: System, step_seconds: float) -> tuple[Server, int]:
-    """Each comes back. One of the servers that were never killed, and how many requests there were."""
-    killed = set()
-    with Load(system.servers) as load:
-        time.sleep(step_seconds)
-        for _ in range(2):
-            leader = system.leader()
-            leader.end(signal.SIGKILL)
-            killed.add(leader.id)
-            time.sleep(step_seconds)
-            leader.start()
-            leader.wait_serving(60)
-            time.sleep(step_seconds)
-    wait_calm(system.leader())
-    unharmed = next(server for server in system.servers[:3] if server.id not in killed)
-    return unharmed, load.sent
-
-
 def test_every_digest_of_a_java_ensemble_is_equal_also_when_its_leaders_die(
         java_version: str, cell: Cells, step_seconds: float) -> None:
     """Every txn is seen; what differs at a Java leader's start ends by itself; the trees agree."""
     cell("observer", "proof mode under load, leaders killed")
     with ensemble("JJJr", java_version) as system:
         observer = system[4]
-        unharmed, sent = kill_the_leader_twice_under_load(system, step_seconds)
+        unharmed, sent = kill_leaders_under_load(system, 2, step_seconds)
         znodes = assert_agree(system.servers)
         end = wait_level(system.servers)
         said = wait_equal(observer)
@@ -79,15 +53,6 @@ def test_every_digest_of_a_java_ensemble_is_equal_also_when_its_leaders_die(
                  "setData", "setACL", "multi", "error", "createSession", "closeSession"}
         seen = {key.removeprefix("proof_txns_") for key, _ in said.lines}
         assert kinds <= seen, f"not seen: {kinds - seen}"
-
-
-def test_what_java_counts_of_itself(java_version: str, step_seconds: float) -> None:
-    """The same load and the same deaths where the observer is a Java server: for comparison."""
-    with ensemble("JJJj", java_version) as system:
-        _, sent = kill_the_leader_twice_under_load(system, step_seconds)
-        znodes = assert_agree(system.servers)
-        mismatches = {server.id: digest_mismatches(server) for server in system.servers}
-        print(f"{sent} requests, {znodes} znodes, digest mismatches by server: {mismatches}")
 
 
 def test_a_snapshot_taken_under_load_is_completed_before_it_is_compared(
@@ -157,28 +122,6 @@ def test_a_lasting_difference_is_pinned_to_its_path(java_version: str, cell: Cel
         writer.close()
         assert_agree(system.servers)
         assert wait_equal(observer).number("mismatches") == mismatches, "afterwards all is equal"
-
-
-def join_by_snapshot(observer: Server) -> None:
-    """The observer's data is gone: it is sent the whole tree."""
-    observer.end(signal.SIGKILL)
-    shutil.rmtree(observer.folder / "data" / "ringkeeper")
-    observer.start()
-    observer.wait_serving()
-    assert report(observer).number("syncs_snap") == 1
-
-
-def fill(server: Server, parent: str, count: int) -> None:
-    """Makes `count` znodes, two levels deep."""
-    connection = Connection(server.client, timeout=60)
-    assert connection.handshake(30000) is not None
-    assert connection.call(Op.CREATE, ops.create(parent))[0] == 0
-    for at in range(0, count, 100):
-        parts = [(int(Op.CREATE), ops.create(f"{parent}/{n}", b"x" * 40))
-                 for n in range(at, min(at + 100, count))]
-        assert connection.call(Op.MULTI, ops.multi(parts))[0] == 0
-    connection.call(Op.CLOSE_SESSION)
-    connection.close()
 
 
 def test_the_java_servers_need_not_know_the_observer(java_version: str, cell: Cells) -> None:

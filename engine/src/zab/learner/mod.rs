@@ -298,12 +298,8 @@ impl Learner {
     ///
     /// Compat: a Java leader's digests are wrong for a few txns after its restart while all trees
     /// agree (3.9.5), so there it is for the operator to see, and nothing more.
-    ///
-    /// Whether it is proof here.
-    pub fn distrust(&mut self, zxid: Zxid) -> bool {
-        let is_proof = self.cumulative && zxid.epoch() == self.epoch;
-        self.wants_snapshot |= is_proof;
-        is_proof
+    pub fn distrust(&mut self, zxid: Zxid) {
+        self.wants_snapshot |= self.cumulative && zxid.epoch() == self.epoch;
     }
 
     /// The turn ends with this learner leaving, whoever leads, to be sent a snapshot.

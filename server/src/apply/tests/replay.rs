@@ -110,3 +110,31 @@ fn a_tree_of_an_old_server_gets_its_config_znode() {
     assert_eq!((list.len(), list[0].perms), (1, 1));
     assert_eq!((db.digest(), TreeDigest::of(&mut db.tree)), (digest, digest));
 }
+
+/// A leader's snapshot under load: the second create is in it, the first is not.
+#[test]
+fn a4_what_a_snapshot_holds_in_part_is_neither_compared_nor_kept() {
+    let mut leader = Database::new(OwnerRules::default(), true);
+    let mut db = Database::new(OwnerRules::default(), true);
+    let (early, late) = ("/a", "/b");
+    let mut foresee = |zxid, path| {
+        let acl = list(31);
+        apply(&mut leader, &txn(OpCode::Create, zxid, &create(path, &acl, -1), None));
+        txn(OpCode::Create, zxid, &create(path, &acl, -1), Some(leader.digest()))
+    };
+    let (first, second) = (foresee(128, early), foresee(256, late));
+    db.settle();
+    apply(&mut db, &second);
+    assert_eq!(apply(&mut db, &first).1, DigestCheck::Unchecked, "A4");
+    assert_eq!(apply(&mut db, &second).1, DigestCheck::Unchecked, "A4");
+    let absent = txn(OpCode::Error, 257, &Txn::Error { code: ErrorCode::NO_NODE }, None);
+    assert_eq!(apply(&mut db, &absent).1, DigestCheck::Absent);
+    assert_eq!((db.digest_mismatches(), db.history().iter().count()), (0, 0), "A4");
+    db.level();
+    let mut next = |zxid, digest| {
+        apply(&mut db, &txn(OpCode::Error, zxid, &Txn::Error { code: ErrorCode::NO_NODE }, digest))
+            .1
+    };
+    assert!(matches!(next(384, Some(TreeDigest(1))), DigestCheck::Differs { .. }));
+    assert_eq!(db.history().iter().count(), 1);
+}
