@@ -75,7 +75,6 @@ fn a_hole_within_an_epoch_is_refused() {
         (vec![at(1, 4)], at(1, 2), at(1, 4)),
         (vec![at(1, 3), at(1, 5)], at(1, 3), at(1, 5)),
         (vec![at(1, 3), at(2, 2)], at(1, 3), at(2, 2)),
-        (vec![at(1, 3), at(1, 4), at(1, 3)], at(1, 4), at(1, 3)),
         (vec![at(2, 1), at(1, 3)], at(2, 1), at(1, 3)),
     ] {
         let mut memory = over(&[("log.100000003", log(zxids.clone()))]);
