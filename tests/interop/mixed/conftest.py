@@ -34,7 +34,8 @@ def pure(java_version: str) -> Ordinary:
     """What Apache ZooKeeper alone does in the scenario: in a run of this session, and in those kept."""
     outcome = ordinary.run_pure(java_version)
     print(f"\n{ordinary.PURE}, {java_version}\n{outcome.told()}")
-    assert not outcome.faults or outcome.is_struck, "\n".join(["the scenario fails on Java alone", *outcome.faults[:20]])
+    faults = "\n".join(outcome.faults[:20])
+    assert not outcome.faults or outcome.is_struck, f"the scenario fails on Java alone:\n{faults}"
     known = ordinary.load(java_version)
     known.add(outcome)
     return known

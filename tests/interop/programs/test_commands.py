@@ -82,6 +82,21 @@ def test_a_bad_configuration_is_named_line_by_line_and_exits_2(tmp_path: Path) -
     assert "zoo.cfg:1" in done.stderr and "zoo.cfg:3" in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("key", ["sslQuorum", "quorum.auth.enableSasl"])
+def test_what_secures_a_quorum_elsewhere_is_refused_and_not_ignored(tmp_path: Path, key: str) -> None:
+    """Before anything is made or opened, with line, key and reason; and nothing is when it is off."""
+    config, data = tmp_path / "zoo.cfg", tmp_path / "data"
+    servers = "".join(f"server.{n}=127.0.0.1:{free_port()}:{free_port()}\n" for n in (1, 2, 3))
+    plain = f"dataDir={data}\nclientPort={free_port()}\n"
+    config.write_text(f"{plain}{key}=true\n{servers}")
+    done = run(str(places.ringkeeper()), "serve", str(config))
+    assert done.returncode == 2
+    assert f"zoo.cfg:3: {key}: " in done.stderr and "not supported" in done.stderr, done.stderr
+    assert not data.exists()
+    config.write_text(f"{plain}{key}=false\n")
+    assert run(str(places.ringkeeper()), "serve", "--check", str(config)).returncode == 0
+
+
 @pytest.mark.parametrize("check", [["--check"], []], ids=["check", "serve"])
 def test_what_is_not_acted_on_is_named_line_by_line(tmp_path: Path, check: list[str]) -> None:
     """Before serving, or instead of it; a check makes nothing in dataDir."""
