@@ -9,7 +9,7 @@ import pytest
 from rig.peer import ScriptedLeader
 from rig.system import Kind, System
 
-QUICK = {"tickTime": "500", "initLimit": "20", "syncLimit": "10"}
+QUICK = {"tickTime": "500", "initLimit": "60", "syncLimit": "30"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -103,9 +103,9 @@ class Trio(System):
             if entry.is_dir():
                 shutil.rmtree(entry)
 
-    def check(self, *churns: Churn) -> None:
-        """All servers agree, and hold what was acknowledged."""
-        assert_agree(list(self.running()))
+    def check(self, *churns: Churn, digests_from: int = 0) -> None:
+        """All servers agree (`assert_agree`), and hold what was acknowledged."""
+        assert_agree(list(self.running()), digests_from)
         tree = census(next(self.running()))
         missing = [fault for churn in churns for fault in churn.missing(tree)]
         assert not missing, missing[:10]
