@@ -81,7 +81,7 @@ impl Member {
         let with_read_only = request.read_only.is_some();
         self.begin(conn, session, timeout_ms, with_read_only);
         if !password_matches(session, request.password) {
-            info!(%session, "session refused: wrong password");
+            info!(%session, "wrong password");
             return self.session_ready(at, conn, session, false);
         }
         self.metrics.connection_revalidate_count += 1;
@@ -118,6 +118,7 @@ impl Member {
             let password = password(session);
             ConnectResponse { timeout_ms, session, password, read_only }
         } else {
+            info!(%session, "session refused: the client is told that it has expired");
             ConnectResponse::refusal(read_only)
         };
         connection.counters.last_op = "SESS";

@@ -132,7 +132,7 @@ class Client:
             self.record.suspensions += 1
         if state == KazooState.LOST:
             self._lost.set()
-            self.record.fault("its session was lost")
+            self.record.fault(f"its session was lost: {self.kazoo.client_state}")
 
     def _write(self) -> None:
         """Writes in turn of each kind, and keeps the watch."""
