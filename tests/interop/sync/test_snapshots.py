@@ -27,7 +27,7 @@ def system(request: pytest.FixtureRequest, java_version: str) -> Iterator[Trio]:
     """Two Java servers and a Ringkeeper, and a tree."""
     znodes = LARGE if request.config.getoption("--exhaustive") else SMALL
     failures = request.session.testsfailed
-    trio = Trio.of("JJR", java_version, initLimit="120", maxSessionTimeout="60000")
+    trio = Trio.of("JJR", java_version, initLimit="120")
     try:
         trio.begin(1, 2, 3)
         fill(trio[2], znodes)

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import time
+from pathlib import Path
 from typing import Optional, Sequence
 
 from rig import ops
@@ -18,7 +19,7 @@ from rig.wire import Connection
 from .churn import Churn
 from .conftest import QUICK
 
-AT_A_TIME = 50
+AT_A_TIME = 20
 # What a learner says of the plan it was given, and a Java leader of where a DIFF comes from.
 TOLD = {
     "told DIFF": "DIFF", "told TRUNC": "TRUNC", "told SNAP": "SNAP",
@@ -147,10 +148,20 @@ def fill(server: Server, znodes: int, below: str = "/many", each: int = 500) -> 
 
 
 def freeze(servers: Sequence[Server]) -> None:
-    """Stops processes where they stand: what is sent to them stays with the kernel."""
+    """Stops processes where they stand, to their last thread: what is sent to them stays with the
+    kernel."""
     for server in servers:
         assert server.process is not None
         server.process.send_signal(signal.SIGSTOP)
+    for server in servers:
+        until(lambda server=server: _is_stopped(server), 20)
+
+
+def _is_stopped(server: Server) -> bool:
+    assert server.process is not None
+    threads = Path(f"/proc/{server.process.pid}/task").iterdir()
+    states = [(thread / "stat").read_text().rpartition(") ")[2][0] for thread in threads]
+    return set(states) == {"T"}
 
 
 def leave_a_tail(system: Trio, count: int = 20, session: bool = True) -> None:
