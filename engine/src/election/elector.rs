@@ -23,7 +23,7 @@ use crate::time::Millis;
 use crate::zxid::{Epoch, Zxid};
 
 /// How long a quorum waits for reachable voters that have not voted as it did.
-const FINALIZE_MS: u64 = 200;
+pub const FINALIZE_MS: u64 = 200;
 
 #[derive(Debug)]
 pub struct ElectionOptions {
@@ -63,8 +63,9 @@ pub enum ElectionEffect {
     Send { link: LinkId, bytes: Vec<u8> },
     /// After what was sent has left. Nothing needs to be reported about the link afterwards.
     Close { link: LinkId },
-    /// The election is over. `zxid` is the one the leader was elected with.
-    Decided { leader: ServerId, zxid: Zxid, state: ServerState },
+    /// The election is over. `zxid` is the one the leader was elected with; `leads` whether it says
+    /// that it leads already, and not only those who look that it shall.
+    Decided { leader: ServerId, zxid: Zxid, state: ServerState, leads: bool },
     /// A peer shows an ensemble of a higher version than ours while we look for a leader. Who
     /// believes it calls `set_ensembles`; nothing has changed yet.
     NewerEnsemble { from: ServerId, ensemble: Ensemble },
@@ -339,7 +340,7 @@ impl Election {
                 self.repeat_ms = self.notification_ms_min;
                 self.tell_everybody(now);
             }
-            Heard::Joined(vote) => self.decide(vote, out),
+            Heard::Joined(vote) => self.decide(vote, true, out),
             Heard::Refused => {
                 tracing::debug!(?from, vote = ?n.vote, "a vote is not counted");
                 self.links.counters.votes_refused += 1;
@@ -378,11 +379,11 @@ impl Election {
         let is_open = self.others().into_iter().any(may_differ);
         let finalize_at = *self.finalize_at.get_or_insert(now + FINALIZE_MS);
         if !is_open || finalize_at <= now {
-            self.decide(self.round.proposal(), out);
+            self.decide(self.round.proposal(), false, out);
         }
     }
 
-    fn decide(&mut self, vote: Vote, out: &mut Vec<ElectionEffect>) {
+    fn decide(&mut self, vote: Vote, leads: bool, out: &mut Vec<ElectionEffect>) {
         self.flush(out);
         self.supporters =
             self.views.voters().into_iter().filter(|voter| self.round.agrees(*voter)).collect();
@@ -399,7 +400,7 @@ impl Election {
         };
         self.due = std::mem::take(&mut self.askers);
         let Vote { leader, zxid, .. } = vote;
-        out.push(ElectionEffect::Decided { leader, zxid, state: self.state });
+        out.push(ElectionEffect::Decided { leader, zxid, state: self.state, leads });
     }
 
     /// V4. Sends our newest vote to those who are due and have a link. The others hear it when
@@ -473,7 +474,7 @@ mod tests {
         let mut out = Vec::new();
         election.on_closed(NOW, LinkId(1), &mut out);
         let (leader, zxid, state) = (ServerId(3), Zxid(10), ServerState::Following);
-        assert_eq!(out, [ElectionEffect::Decided { leader, zxid, state }]);
+        assert_eq!(out, [ElectionEffect::Decided { leader, zxid, state, leads: false }]);
     }
 
     #[test]
@@ -575,7 +576,7 @@ mod tests {
         let mut out = Vec::new();
         election.look(NOW, (Zxid(10), Epoch(1)), &mut out);
         let (leader, zxid, state) = (ServerId(1), Zxid(10), ServerState::Leading);
-        assert_eq!(out, [ElectionEffect::Decided { leader, zxid, state }]);
+        assert_eq!(out, [ElectionEffect::Decided { leader, zxid, state, leads: false }]);
         assert_eq!(election.deadline(), None);
     }
 

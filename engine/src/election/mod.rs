@@ -49,6 +49,6 @@ mod round;
 mod views;
 mod vote;
 
-pub use elector::{Election, ElectionCounters, ElectionEffect, ElectionOptions};
+pub use elector::{Election, ElectionCounters, ElectionEffect, ElectionOptions, FINALIZE_MS};
 use views::Views;
 pub use vote::{ServerState, Vote};

@@ -3,7 +3,7 @@
 //! Not here: what a role does (`zab`), how an election is decided (`election`).
 
 use super::{Effect, FatalReason, Leave, Port, Replica};
-use crate::election::{ElectionEffect, ServerState};
+use crate::election::{ElectionEffect, FINALIZE_MS, ServerState};
 use crate::ids::{LinkId, ServerId};
 use crate::limits::PROPOSALS_BYTES_KEPT;
 use crate::log::{Disk, DiskDone};
@@ -153,8 +153,8 @@ impl Replica {
                     self.ports.remove(&link);
                     out.push(Effect::Close { link });
                 }
-                ElectionEffect::Decided { leader, state, .. } => {
-                    result = self.take_role(now, leader, state, disk, out);
+                ElectionEffect::Decided { leader, state, leads, .. } => {
+                    result = self.take_role(now, leader, (state, leads), disk, out);
                 }
                 ElectionEffect::NewerEnsemble { from, ensemble } => {
                     // Compat: without reconfigEnabled a newer version is never adopted.
@@ -173,7 +173,7 @@ impl Replica {
         &mut self,
         now: Millis,
         leader: ServerId,
-        state: ServerState,
+        (state, leads): (ServerState, bool),
         disk: &mut dyn Disk,
         out: &mut Vec<Effect>,
     ) -> Result<(), Fault> {
@@ -190,8 +190,10 @@ impl Replica {
         }
         let report = if self.may_vote() { self.log.durable() } else { Zxid(-1) };
         let needs_snapshot = self.needs_snapshot;
+        let leads_from = if leads { now } else { now + FINALIZE_MS };
         let (role, mut ground) = self.stand(now, disk, out);
-        *role = Role::Learner(Learner::begin(leader, rank, (report, needs_snapshot), &mut ground));
+        let history = (report, needs_snapshot);
+        *role = Role::Learner(Learner::begin((leader, leads_from), rank, history, &mut ground));
         Ok(())
     }
 

@@ -10,9 +10,9 @@ from .scenario import Outcome
 # may not show them.
 ELSEWHERE = {
     "fsync-ing the write ahead log": "a slow disk",
-    "CancelledKeyException causing close of session": "a client has gone while it was answered",
-    "Error sending data synchronously": "a client has gone while it was answered",
-    "java.nio.channels.ClosedChannelException": "a client has gone while it was answered",
+    "CancelledKeyException causing close of session": "a learner without a leader closes its clients",
+    "Error sending data synchronously": "the same, while one is answered",
+    "java.nio.channels.ClosedChannelException": "the same",
     "Exception when using channel": "a server was killed while a vote was sent to it",
 }
 

@@ -18,7 +18,7 @@ from . import border as borders
 from .border import EPHEMERAL, Border, Traveller, exists
 
 KINDS = ["java", "ringkeeper"]
-TIMEOUT_MS = 3000
+TIMEOUT_MS = 5000
 GENEROUS_SECONDS = 40.0
 CREATED, CHANGED, CHILDREN = 1, 3, 4
 
@@ -128,7 +128,7 @@ def test_sessions_live_by_pings_and_expire_without(border: Border, root: str, ce
             silent[kind].create(f"{root}/{kind}-{part}/mine", flags=EPHEMERAL)
     gone: dict[str, float] = {}
     watcher = Traveller(border.system.leader())
-    while len(gone) < len(KINDS) or time.monotonic() < spoke + 2 * TIMEOUT_MS / 1000:
+    while len(gone) < len(KINDS) or time.monotonic() < spoke + 1.5 * TIMEOUT_MS / 1000:
         assert time.monotonic() < spoke + GENEROUS_SECONDS, f"expired is only {gone}"
         for kind in KINDS:
             kept[kind].call(Op.PING)

@@ -4,6 +4,7 @@
 //! ```text
 //! log 1:1..1:4                 what the replica holds, with its current epoch after a comma
 //! lead | follow 2 | observe 2  begin
+//! follow 2 from 200            the same; elected by those who look, it cannot lead before that time
 //! 2 says PROPOSAL 4:1          the peer sends packets, several with `;` between them
 //! 2 is reached                 a dial of ours has succeeded
 //! propose 2                    two proposals
@@ -252,6 +253,8 @@ impl Stage {
                 (rank, Some(leader)) => {
                     let rank = if rank == "follow" { Rank::Follower } else { Rank::Observer };
                     let report = ground.log.durable();
+                    let leads_from = words.get(3).map_or(0, |ms| ms.parse().unwrap());
+                    let leader = (leader, ground.now + leads_from);
                     Role::Learner(Learner::begin(leader, rank, (report, None), ground))
                 }
                 _ => panic!("{words:?}"),

@@ -37,6 +37,12 @@ impl Learner {
             return Err(unexpected(packet, "LEADERINFO").into());
         }
         self.cumulative = records::read_int(packet, "protocolVersion")? == PROTOCOL_CUMULATIVE;
+        if !self.cumulative && self.is_early() {
+            // Compat: a Java leader that has just lost its reign still accepts links, answers with
+            // the epoch it did not come to, and never says more (`Leader`, 3.8.0).
+            self.come_again(ground);
+            return Ok(());
+        }
         self.epoch = packet.zxid.epoch();
         let superblock = ground.log.superblock();
         let (promised, current) = (superblock.accepted_epoch, superblock.current_epoch);

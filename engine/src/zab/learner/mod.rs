@@ -38,8 +38,9 @@ use crate::zxid::{Epoch, Zxid};
 const REDIAL_MS: u64 = 20;
 
 /// How long a leader may refuse connections. A Java leader opens its port up to 230 ms after the
-/// others have seen it elected.
-const REDIAL_MS_MAX: u64 = 1000;
+/// others have seen it elected; on a busy machine it took 1.1 s. Whoever gives up too soon costs the
+/// ensemble initLimit: the leader waits that long for a quorum before it looks again.
+const REDIAL_MS_MAX: u64 = 2000;
 
 /// Whether this server's vote counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,8 +79,13 @@ enum Stage {
 
 pub struct Learner {
     leader: ServerId,
+    /// Before this moment a Java leader of our election cannot lead: what answers at its port is
+    /// what is left of its last reign, and would keep us until initLimit has passed.
+    leads_from: Millis,
     rank: Rank,
     link: LinkId,
+    /// When the link opened.
+    linked_at: Millis,
     stage: Stage,
     /// What we say our last zxid is: the last durable one, or -1 to be sent a snapshot.
     report: Zxid,
@@ -110,10 +116,9 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// Sets out for `leader`. The log must be quiet. `report` and `needs_snapshot` as in the fields
-    /// of those names.
+    /// Sets out for `leader`. The log must be quiet. The others as in the fields of those names.
     pub fn begin(
-        leader: ServerId,
+        (leader, leads_from): (ServerId, Millis),
         rank: Rank,
         (report, needs_snapshot): (Zxid, Option<Epoch>),
         ground: &mut Ground<'_>,
@@ -123,8 +128,10 @@ impl Learner {
         let give_up_at = ground.now + REDIAL_MS_MAX.min(ground.constants.timing.init_ms());
         Self {
             leader,
+            leads_from,
             rank,
             link,
+            linked_at: ground.now,
             stage: Stage::Dialing { redial_at: None, give_up_at },
             report,
             needs_snapshot,
@@ -171,6 +178,7 @@ impl Learner {
 
     pub fn on_link_up(&mut self, link: LinkId, ground: &mut Ground<'_>) {
         if link == self.link && matches!(self.stage, Stage::Dialing { .. }) {
+            self.linked_at = ground.now;
             self.introduce(ground);
         }
     }
@@ -197,12 +205,27 @@ impl Learner {
         ground.close(self.link);
         self.outbox.clear();
         self.unsent = 0;
-        self.link = ground.dial(self.leader);
+        self.reader = PacketReader::default();
         let give_up_at = ground.now + REDIAL_MS_MAX.min(ground.constants.timing.init_ms());
-        self.stage = Stage::Dialing { redial_at: None, give_up_at };
+        let redial_at = if ground.now < self.leads_from {
+            Some(self.leads_from)
+        } else {
+            self.link = ground.dial(self.leader);
+            None
+        };
+        self.stage = Stage::Dialing { redial_at, give_up_at };
+    }
+
+    /// Whether the link was open before a Java leader of our election could lead.
+    fn is_early(&self) -> bool {
+        self.linked_at < self.leads_from
     }
 
     pub fn on_bytes(&mut self, bytes: &[u8], ground: &mut Ground<'_>) -> Result<(), Fault> {
+        if matches!(self.stage, Stage::Dialing { .. }) {
+            // They came over a link that is over.
+            return Ok(());
+        }
         self.silent_until = ground.now + self.patience_ms(ground);
         let link = self.link;
         let mut reader = mem::take(&mut self.reader);
@@ -218,7 +241,7 @@ impl Learner {
                 Some(packet) => self.on_packet(&packet, ground)?,
                 None => break,
             }
-            if self.link != link {
+            if self.link != link || matches!(self.stage, Stage::Dialing { .. }) {
                 // What else came, came over a link that is over.
                 return Ok(());
             }
@@ -263,6 +286,10 @@ impl Learner {
         {
             self.link = ground.dial(self.leader);
         }
+        let is_greeting = matches!(self.stage, Stage::Greeting);
+        if is_greeting && self.is_early() && ground.now >= self.leads_from {
+            self.come_again(ground);
+        }
         if ground.now >= self.silent_until {
             let reached = !matches!(self.stage, Stage::Dialing { .. });
             return Err(Fault::Leave(if reached {
@@ -277,6 +304,7 @@ impl Learner {
     pub fn deadline(&self, tick_ms: u64) -> Millis {
         let due = match self.stage {
             Stage::Dialing { redial_at: Some(at), .. } => at.min(self.silent_until),
+            Stage::Greeting if self.is_early() => self.leads_from.min(self.silent_until),
             _ => self.silent_until,
         };
         due.min(self.looked_at + tick_ms)
