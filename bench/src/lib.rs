@@ -4,3 +4,4 @@ pub mod compare;
 pub mod disk;
 pub mod host;
 pub mod load;
+pub mod road;

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use ringkeeper_bench::compare::{self, CompareOptions};
 use ringkeeper_bench::disk::{self, DiskOptions};
 use ringkeeper_bench::load::{self, LoadOptions};
+use ringkeeper_bench::road::{self, RoadOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +48,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Count what a request costs in the servers' own code: three members in one thread, without
+    /// sockets and disks.
+    Road {
+        #[command(flatten)]
+        options: RoadOptions,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +61,7 @@ fn main() -> ExitCode {
         Command::Load { options, json } => run_load(&options, json),
         Command::Compare { options } => run_compare(&options),
         Command::Disk { options, json } => run_disk(&options, json),
+        Command::Road { options } => run_road(&options),
     }
 }
 
@@ -101,6 +109,19 @@ fn run_disk(options: &DiskOptions, json: bool) -> ExitCode {
         }
         Err(error) => {
             eprintln!("disk: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_road(options: &RoadOptions) -> ExitCode {
+    match road::run(options) {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("road: {error}");
             ExitCode::FAILURE
         }
     }

@@ -12,17 +12,17 @@ const FRAME_BYTES_MAX: usize = 16 << 20;
 
 /// A frame of impossible length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadLength(pub(super) i32);
+pub(crate) struct BadLength(pub(crate) i32);
 
 /// The frame that has not come whole.
 #[derive(Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     cut: Vec<u8>,
 }
 
 impl Frames {
     /// Calls `each` with the body of every frame that is whole, in order.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &mut self,
         mut bytes: &[u8],
         mut each: impl FnMut(&[u8]),

@@ -77,7 +77,7 @@ impl Template {
 }
 
 /// The requests of one connection.
-pub(super) struct Requests {
+pub(crate) struct Requests {
     mix: Mix,
     set: Template,
     get: Template,
@@ -93,7 +93,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// For the connection whose znode is `own`.
-    pub(super) fn new(mix: Mix, own: &str, bytes: usize) -> Self {
+    pub(crate) fn new(mix: Mix, own: &str, bytes: usize) -> Self {
         let data = vec![b'x'; bytes];
         let child = format!("{own}/{:0width$}", 0, width = NAME_DIGITS);
         // The name ends the path, which is a length and its bytes.
@@ -115,7 +115,7 @@ impl Requests {
     }
 
     /// The next request of the measurement.
-    pub(super) fn next(&mut self, xid: i32, out: &mut Vec<u8>) {
+    pub(crate) fn next(&mut self, xid: i32, out: &mut Vec<u8>) {
         let turn = self.asked;
         self.asked += 1;
         match self.mix {
@@ -132,7 +132,7 @@ impl Requests {
     }
 
     /// The next request that cleans up; false where nothing is left.
-    pub(super) fn next_cleaning(&mut self, xid: i32, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn next_cleaning(&mut self, xid: i32, out: &mut Vec<u8>) -> bool {
         let is_dirty = self.deleted < self.created;
         if is_dirty {
             self.delete_one(xid, out);
@@ -146,12 +146,12 @@ impl Requests {
     }
 
     /// Makes the connection's znode.
-    pub(super) fn make(&self, xid: i32, out: &mut Vec<u8>) {
+    pub(crate) fn make(&self, xid: i32, out: &mut Vec<u8>) {
         self.make.write(xid, 0, out);
     }
 
     /// Removes the connection's znode, whose children are gone, and ends the session.
-    pub(super) fn leave(&self, xids: [i32; 2], out: &mut Vec<u8>) {
+    pub(crate) fn leave(&self, xids: [i32; 2], out: &mut Vec<u8>) {
         self.remove.write(xids[0], 0, out);
         self.close.write(xids[1], 0, out);
     }

@@ -26,7 +26,9 @@ use ringkeeper_engine::io::ReactorError;
 use ringkeeper_tools::client::{ClientError, ConnectStringError};
 
 pub use figures::{Latency, Second};
+pub(crate) use frames::Frames;
 pub use mix::Mix;
+pub(crate) use mix::Requests;
 pub use report::{Generator, LoadReport};
 pub use run::{Border, run};
 
