@@ -49,24 +49,29 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// How many bytes have been read.
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
 
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
 
     /// All that has not been read.
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
     }
 
+    #[inline]
     pub fn bytes(&mut self, count: usize, field: &'static str) -> Result<&'a [u8], WireError> {
         if count > self.remaining() {
             return Err(WireError::Short { field, missing: count - self.remaining() });
@@ -76,29 +81,35 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], WireError> {
         let taken = self.bytes(N, field)?;
         Ok(taken.try_into().expect("`bytes` returns as many as it was asked for"))
     }
 
+    #[inline]
     pub fn byte(&mut self, field: &'static str) -> Result<u8, WireError> {
         Ok(self.array::<1>(field)?[0])
     }
 
     /// Compat: any byte but zero is true (`BinaryInputArchive.readBool`, 3.9.5).
+    #[inline]
     pub fn bool(&mut self, field: &'static str) -> Result<bool, WireError> {
         Ok(self.byte(field)? != 0)
     }
 
+    #[inline]
     pub fn int(&mut self, field: &'static str) -> Result<i32, WireError> {
         Ok(i32::from_be_bytes(self.array(field)?))
     }
 
+    #[inline]
     pub fn long(&mut self, field: &'static str) -> Result<i64, WireError> {
         Ok(i64::from_be_bytes(self.array(field)?))
     }
 
     /// A buffer; `None` is null (length -1), which differs from empty.
+    #[inline]
     pub fn buffer(&mut self, field: &'static str) -> Result<Option<&'a [u8]>, WireError> {
         let length = self.int(field)?;
         match usize::try_from(length) {
@@ -113,6 +124,7 @@ impl<'a> Reader<'a> {
     ///
     /// Compat: Java's decoder gives one U+FFFD for each three-byte surrogate, where Rust's gives
     /// three (`BinaryInputArchive.readString`, 3.9.5).
+    #[inline]
     pub fn ustring(&mut self, field: &'static str) -> Result<Option<Cow<'a, str>>, WireError> {
         Ok(self.buffer(field)?.map(java_utf8))
     }
@@ -122,6 +134,7 @@ impl<'a> Reader<'a> {
     /// Every element of every vector in the protocol takes at least one byte, so a count above the
     /// remaining bytes cannot be honest and is refused before anybody allocates for it.
     /// Compat: other negative counts read as an empty vector (`BinaryInputArchive.startVector`).
+    #[inline]
     pub fn count(&mut self, field: &'static str) -> Result<Option<usize>, WireError> {
         let count = self.int(field)?;
         match usize::try_from(count) {

@@ -5,27 +5,33 @@
 pub struct Writer<'a>(pub &'a mut Vec<u8>);
 
 impl Writer<'_> {
+    #[inline]
     pub fn byte(&mut self, value: u8) {
         self.0.push(value);
     }
 
+    #[inline]
     pub fn bool(&mut self, value: bool) {
         self.0.push(value.into());
     }
 
+    #[inline]
     pub fn int(&mut self, value: i32) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
 
+    #[inline]
     pub fn long(&mut self, value: i64) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
 
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     /// A buffer, null as length -1.
+    #[inline]
     pub fn buffer(&mut self, value: Option<&[u8]>) {
         match value {
             Some(bytes) => {
@@ -40,12 +46,18 @@ impl Writer<'_> {
     ///
     /// Compat: characters beyond U+FFFF go out as two three-byte surrogates
     /// (`BinaryOutputArchive.stringToByteBuffer`, 3.9.5).
+    #[inline]
     pub fn ustring(&mut self, text: &str) {
         // Four-byte sequences begin with 0xf0 and above; without one, UTF-8 and Java's form agree.
         if text.bytes().all(|byte| byte < 0xf0) {
             self.buffer(Some(text.as_bytes()));
-            return;
+        } else {
+            self.surrogates(text);
         }
+    }
+
+    #[cold]
+    fn surrogates(&mut self, text: &str) {
         let at = self.0.len();
         self.int(0);
         for unit in text.encode_utf16() {
@@ -75,15 +87,18 @@ impl Writer<'_> {
     }
 
     /// A vector's count.
+    #[inline]
     pub fn count(&mut self, count: usize) {
         self.length(count);
     }
 
     /// Overwrites the int at `at`, for lengths known only afterwards.
+    #[inline]
     pub fn patch_int(&mut self, at: usize, value: i32) {
         self.0[at..at + 4].copy_from_slice(&value.to_be_bytes());
     }
 
+    #[inline]
     fn length(&mut self, length: usize) {
         self.int(i32::try_from(length).expect("lengths are bounded by the frame, see `limits`"));
     }

@@ -65,7 +65,31 @@ impl TreeDigest {
 
 /// What one znode adds.
 pub fn of_znode(path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u32 {
-    Body::of(path, data).with(stat)
+    let (path, data) = (counted(path), data.unwrap_or(&[]));
+    let length = path.len() + data.len() + StatPersisted::LENGTH;
+    if length > GATHERED || is_local(path) {
+        return Body::of(path, Some(data)).with(stat);
+    }
+    let mut bytes = [0; GATHERED];
+    let (head, rest) = bytes.split_at_mut(path.len());
+    head.copy_from_slice(path.as_bytes());
+    let (middle, rest) = rest.split_at_mut(data.len());
+    middle.copy_from_slice(data);
+    rest[..StatPersisted::LENGTH].copy_from_slice(&stat_bytes(stat));
+    crc32fast::hash(&bytes[..length])
+}
+
+/// Up to so many bytes are copied together, because a checksum in one piece is worth more than the
+/// copy: the vector instructions begin at 128 bytes.
+const GATHERED: usize = 512;
+
+/// Compat: the root counts under its empty name (`DigestCalculator`, 3.9.5).
+fn counted(path: &str) -> &str {
+    if path == "/" { "" } else { path }
+}
+
+fn is_local(path: &str) -> bool {
+    path.starts_with("/zookeeper/")
 }
 
 /// A znode's digest as far as its path and data go: what stays while only its stat changes.
@@ -77,11 +101,11 @@ impl Body {
     pub const NOTHING: Self = Self(None);
 
     pub fn of(path: &str, data: Option<&[u8]>) -> Self {
-        if path.starts_with("/zookeeper/") {
+        if is_local(path) {
             return Self(None);
         }
         let mut hasher = Hasher::new();
-        hasher.update(if path == "/" { b"" } else { path.as_bytes() });
+        hasher.update(counted(path).as_bytes());
         hasher.update(data.unwrap_or(&[]));
         Self(Some(hasher.finalize()))
     }

@@ -15,10 +15,16 @@ impl Tree {
         if path.is_empty() || path == "/" {
             return Some(ZnodeId::ROOT);
         }
+        let names = path.as_bytes().strip_prefix(b"/")?;
         let mut hash = self.arena[ZnodeId::ROOT].hash;
-        for name in path.strip_prefix('/')?.split('/') {
-            hash = child_hash(hash, name.as_bytes());
+        let mut start = 0;
+        for (at, byte) in names.iter().enumerate() {
+            if *byte == b'/' {
+                hash = child_hash(hash, &names[start..at]);
+                start = at + 1;
+            }
         }
+        hash = child_hash(hash, &names[start..]);
         self.index.find(hash, |id| self.is_at(id, hash, path.as_bytes()))
     }
 

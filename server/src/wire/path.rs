@@ -48,7 +48,8 @@ pub fn is_reserved(path: &str) -> bool {
 
 /// The path up to the last slash: "" for a child of the root, `None` where there is no slash.
 pub fn parent_of(path: &str) -> Option<&str> {
-    path.rfind('/').map(|slash| &path[..slash])
+    let slash = path.bytes().rposition(|byte| byte == b'/')?;
+    Some(&path[..slash])
 }
 
 #[cfg(test)]
