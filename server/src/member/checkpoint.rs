@@ -139,6 +139,9 @@ pub(super) struct Progress {
     bytes: u64,
     chunks_under_way: usize,
     draws: u64,
+    /// The newest snapshot holds parts of later txns, and the tree no longer does: one of a moment
+    /// takes its place.
+    is_inexact: bool,
 }
 
 #[derive(Default)]
@@ -157,6 +160,11 @@ impl Progress {
         self.bytes += bytes as u64;
     }
 
+    /// This server is level with its leader, and its tree was of no one moment until now.
+    pub(super) fn settled(&mut self) {
+        self.is_inexact = true;
+    }
+
     /// Whether the next slice can be made right away.
     pub(super) fn is_walking(&self) -> bool {
         matches!(self.stage, Stage::Walking(_)) && self.chunks_under_way < CHUNKS_UNDER_WAY
@@ -166,9 +174,14 @@ impl Progress {
         self.files.values().sum()
     }
 
+    fn newest_bytes(&self) -> u64 {
+        self.files.last_key_value().map_or(0, |(_, bytes)| *bytes)
+    }
+
     /// The tree was loaded anew: a walk over the former one is void.
     pub(super) fn reset(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
         self.stage = Stage::Idle;
+        self.is_inexact = false;
         (self.txns, self.bytes) = (0, 0);
         self.files.clear();
         for (file, bytes) in disk.list()? {
@@ -214,11 +227,15 @@ impl Member {
         let options = &self.options.config.snapshots;
         let progress = &self.checkpoint;
         let entropy = self.options.entropy;
+        // Writing the whole tree pays once the log since then has some weight beside it; the replay
+        // at a start is bounded by that weight.
+        let is_worth_it = progress.bytes >= progress.newest_bytes() / 2;
         let by_bytes = options.log_bytes_max.unwrap_or(u64::MAX);
         let by_bytes = by_bytes.min(self.options.config.data.disk_budget_bytes / 4);
         // A tree that holds parts of later txns is not that of a moment.
         !self.db.is_settling()
-            && (progress.txns > progress.threshold(options.txns_max, entropy)
+            && (progress.is_inexact
+                || is_worth_it && progress.txns > progress.threshold(options.txns_max, entropy)
                 || progress.bytes > progress.threshold(by_bytes, entropy))
     }
 
@@ -235,6 +252,7 @@ impl Member {
         self.checkpoint.stage = Stage::Walking(cut);
         (self.checkpoint.txns, self.checkpoint.bytes) = (0, 0);
         self.checkpoint.draws += 1;
+        self.checkpoint.is_inexact = false;
         info!(%zxid, znodes = self.db.tree.count(), "snapshot begins");
         self.outputs.push(Output::Snapshot(SnapshotOp::Begin { zxid }));
     }

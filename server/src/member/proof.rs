@@ -47,6 +47,9 @@ impl Member {
 
     /// This server is level with its leader.
     pub(super) fn note_level(&mut self) {
+        if self.db.is_settling() {
+            self.checkpoint.settled();
+        }
         self.db.level();
         let Some(proof) = &mut self.proof else { return };
         match proof.level(self.replica.plan(), &self.db) {
