@@ -23,7 +23,7 @@ use crate::limits::IN_FLIGHT_BYTES_MAX;
 use crate::log::{Disk, DiskDone, DiskOp, Log};
 use crate::quorum::Ensemble;
 use crate::time::Millis;
-use crate::zab::ground::{Buffers, Constants, Fault};
+use crate::zab::ground::{Buffers, Constants, Fault, Levellings};
 use crate::zab::leader::check_size;
 use crate::zxid::{Epoch, Zxid};
 use lobby::Lobby;
@@ -84,6 +84,7 @@ pub struct Replica {
     links: LinkIds,
     lobby: Lobby,
     buffers: Buffers,
+    levellings: Levellings,
     disk_ops: Vec<DiskOp>,
     /// The reign in which only a snapshot helps: its leader told us to truncate to where we were
     /// not. In another reign we say again what we hold, or our promise would count for nobody.
@@ -118,6 +119,7 @@ impl Replica {
             links,
             lobby: Lobby::default(),
             buffers: Buffers::default(),
+            levellings: Levellings::default(),
             disk_ops: Vec::new(),
             needs_snapshot: None,
             settled: false,

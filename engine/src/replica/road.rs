@@ -44,6 +44,7 @@ impl Replica {
             links: &mut self.links,
             ports: &mut self.ports,
             buffers: &mut self.buffers,
+            levellings: &mut self.levellings,
             out,
         };
         (&mut self.role, ground)

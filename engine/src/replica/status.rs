@@ -3,6 +3,7 @@
 use super::Replica;
 use super::road::Role;
 use crate::ids::ServerId;
+use crate::zab::ground::Levellings;
 use crate::zxid::{Epoch, Zxid};
 
 /// What this server is for its clients.
@@ -72,6 +73,11 @@ impl Replica {
             applied: self.applied,
             is_damaged: !self.log.may_vote(),
         }
+    }
+
+    /// How learners were brought level since this was last asked.
+    pub fn take_levellings(&mut self) -> Levellings {
+        std::mem::take(&mut self.levellings)
     }
 
     /// Leader: everybody that is connected, in the order they came.

@@ -34,6 +34,7 @@ pub struct Ground<'a> {
     /// Which port each open link belongs to.
     pub ports: &'a mut BTreeMap<LinkId, Port>,
     pub buffers: &'a mut Buffers,
+    pub levellings: &'a mut Levellings,
     pub out: &'a mut Vec<Effect>,
 }
 
@@ -105,6 +106,14 @@ impl From<LogFailure> for Fault {
     fn from(failure: LogFailure) -> Self {
         Self::Fatal(FatalReason::Log(failure))
     }
+}
+
+/// How learners were brought level by this server, since it was last asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Levellings {
+    /// By what the log holds: DIFF and TRUNC, which ZooKeeper counts as one (`LearnerHandler.run`).
+    pub diffs: u64,
+    pub snaps: u64,
 }
 
 /// Send buffers that come back.

@@ -276,7 +276,6 @@ impl Member {
             self.checkpoint.stage = Stage::Idle;
         }
         info!(%zxid, bytes, "snapshot is verified");
-        self.metrics.snap_count += 1;
         self.checkpoint.files.insert(zxid, bytes);
         let gone = self.snapshots_to_remove();
         let oldest = *self.checkpoint.files.keys().next().unwrap_or(&zxid);

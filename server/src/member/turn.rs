@@ -59,6 +59,9 @@ impl Member {
         self.replica.end_turn(at.now, disk, &mut effects);
         self.effects = effects;
         self.carry_out(at, disk);
+        let levellings = self.replica.take_levellings();
+        self.metrics.diff_count += levellings.diffs;
+        self.metrics.snap_count += levellings.snaps;
         self.front.drain_out(|conn, bytes| self.outputs.push(Output::Send { conn, bytes }));
         for conn in std::mem::take(&mut self.closing) {
             if self.forget(conn) {

@@ -96,13 +96,18 @@ def zxid_of(server: Server) -> int:
     return int(lines[0].split()[1], 16) if lines else -1
 
 
-def digest_mismatches(server: Server) -> int:
-    """What the server has counted since its start."""
+def metric(server: Server, key: str) -> int:
+    """A number that `mntr` shows as `zk_<key>`; 0 where it shows none."""
     for line in server.word("mntr").splitlines():
-        key, _, value = line.partition("\t")
-        if key == "zk_digest_mismatches_count":
+        name, _, value = line.partition("\t")
+        if name == f"zk_{key}":
             return int(value)
     return 0
+
+
+def digest_mismatches(server: Server) -> int:
+    """What the server has counted since its start."""
+    return metric(server, "digest_mismatches_count")
 
 
 def hashes(server: Server) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pytest
 
+from rig.census import metric
 
 from .churn import Churn
 from .trio import SOURCES, TOLD, Said, Trio, kill_midway, leave_a_tail, tail, words_of, write
@@ -24,17 +25,24 @@ def role(mix: str) -> str:
     return "follower" if mix in (TO_R, "RJR") else "leader"
 
 
+def counted(system: Trio) -> tuple[int, int]:
+    """How many DIFFs and SNAPs the leader's metrics tell of."""
+    return metric(system[3], "diff_count"), metric(system[3], "snap_count")
+
+
 @pytest.mark.parametrize("mix", [TO_R, TO_J])
 def test_diff_from_memory(mix, java_version, cell):
     cell(role(mix), "DIFF from memory")
     with Trio.of(mix, java_version) as system:
         write(system[3], 5, "before")
         system.lose(1)
+        before = counted(system)
         with Churn([system[2], system[3]]) as churn:
             churn.go_on(50)
             plans, sources = system.come_back(1, 3)
             churn.go_on(100)
         assert (plans, sources) == (["DIFF"], ["memory"])
+        assert counted(system) == (before[0] + 1, before[1])
         system.check(churn)
 
 

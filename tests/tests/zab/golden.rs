@@ -22,7 +22,7 @@ use ringkeeper_engine::quorum::Ensemble;
 use ringkeeper_engine::replica::{Effect, LearnerId, Port, Proposals, Timing};
 use ringkeeper_engine::time::Millis;
 use ringkeeper_engine::zab::forwarded::write_request;
-use ringkeeper_engine::zab::ground::{Buffers, Constants, Fault, Ground};
+use ringkeeper_engine::zab::ground::{Buffers, Constants, Fault, Ground, Levellings};
 use ringkeeper_engine::zab::leader::Leader;
 use ringkeeper_engine::zab::learner::{Learner, Rank};
 use ringkeeper_engine::zab::packets::{self, Kind, Packet};
@@ -149,6 +149,7 @@ impl Stage {
 
     fn act(&mut self, act: impl FnOnce(&mut Role, &mut Ground<'_>) -> Result<(), Fault>) {
         let mut out = Vec::new();
+        let mut levellings = Levellings::default();
         let mut ground = Ground {
             now: self.now,
             constants: &self.constants,
@@ -159,6 +160,7 @@ impl Stage {
             links: &mut self.links,
             ports: &mut self.ports,
             buffers: &mut self.buffers,
+            levellings: &mut levellings,
             out: &mut out,
         };
         let mut result = act(&mut self.role, &mut ground);

@@ -57,6 +57,10 @@ impl Leader {
                 (Kind::Snap, zxid, Source::Snapshot { file, at, end })
             }
         };
+        match plan {
+            Kind::Snap => ground.levellings.snaps += 1,
+            _ => ground.levellings.diffs += 1,
+        }
         let history = if ground.proposals.covers(from) { "memory" } else { "the log" };
         tracing::info!(
             server = %peer.server, reported = %peer.reported, %from, %end, history,
