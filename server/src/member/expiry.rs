@@ -27,7 +27,8 @@ impl Member {
             }
             self.close_now(conn);
         }
-        if let Some(tracker) = &mut self.tracker {
+        // A server that stops reads nothing more: that its clients are silent is its own doing.
+        if let Some(tracker) = self.tracker.as_mut().filter(|_| !self.is_stopping) {
             let mut expired = std::mem::take(&mut self.expired);
             tracker.expire(at.now, &mut expired);
             for session in expired.drain(..) {

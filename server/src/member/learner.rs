@@ -52,10 +52,10 @@ impl Member {
         session: SessionId,
         timeout_ms: i32,
     ) {
-        let valid = self.tracker.as_mut().is_some_and(|tracker| {
-            tracker.touch_for(at.now, session, timeout_ms)
-                && tracker.set_owner(session, Owner::Learner(learner.link.0))
-        });
+        // Whoever leads no more cannot say that a session is gone; the learner's link ends too.
+        let Some(tracker) = &mut self.tracker else { return };
+        let valid = tracker.touch_for(at.now, session, timeout_ms)
+            && tracker.set_owner(session, Owner::Learner(learner.link.0));
         if valid && let Some(conn) = self.front.of_session(session) {
             // The session has moved away: what is left of it here must not speak for it.
             self.close_now(conn);

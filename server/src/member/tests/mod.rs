@@ -167,6 +167,21 @@ fn a_session_that_stays_silent_expires_once() {
     assert_eq!(alone.member.database().last_zxid().0, 2, "created, closed, nothing else");
 }
 
+/// It reads nothing more, so that nobody can be heard.
+#[test]
+fn a_server_that_stops_ends_no_session() {
+    let mut alone = Alone::serving("");
+    let (_, session, _) = alone.client();
+    alone.member.stop_reading();
+    for _ in 0..60 {
+        alone.now += 1_000;
+        let at = alone.at();
+        alone.member.tick(at, &mut alone.disk);
+        alone.settle();
+    }
+    assert!(alone.member.database().sessions().contains_key(&session));
+}
+
 #[test]
 fn containers_that_emptied_and_ttl_znodes_past_their_time_are_reaped() {
     let mut alone = Alone::serving("extendedTypesEnabled=true");
