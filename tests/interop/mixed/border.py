@@ -9,6 +9,7 @@ from typing import Optional, Sequence
 from rig import ops
 from rig.jute import Reader
 from rig.ops import Op
+from rig.roamer import Roamer
 from rig.system import RINGKEEPER, Server, System
 from rig.wire import Connection, Session
 
@@ -17,6 +18,7 @@ from . import scenario
 EPHEMERAL = 1
 START_SECONDS = 40.0
 LAG_SECONDS = 20.0
+HEARTBEAT_SECONDS = 0.5
 
 # The mix; in which order it starts, so that the first leads: with the second it is a quorum, and has
 # the higher id; and the road of a session, by ids, across the border with every step.
@@ -62,6 +64,19 @@ def start(mix: str, version: str) -> Border:
     except BaseException:
         system.stop(keep=True)
         raise
+
+
+class Heartbeat(Roamer):
+    """A write now and then. A Java leader may leave a lone write unanswered, though a quorum has
+    logged it, until the next one comes (3.8.0)."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__("heartbeat", [server.client], 0)
+
+    def work(self, connection: Connection) -> None:
+        """As a roamer."""
+        while not self.halted.wait(HEARTBEAT_SECONDS):
+            connection.call(Op.SET_DATA, ops.set_data("/", b""))
 
 
 class Traveller:

@@ -35,7 +35,7 @@ def pure(java_version: str) -> Ordinary:
     outcome = ordinary.run_pure(java_version)
     print(f"\n{ordinary.PURE}, {java_version}\n{outcome.told()}")
     faults = "\n".join(outcome.faults[:20])
-    assert not outcome.faults or outcome.is_struck, f"the scenario fails on Java alone:\n{faults}"
+    assert not outcome.faults or outcome.struck_by, f"the scenario fails on Java alone:\n{faults}"
     known = ordinary.load(java_version)
     known.add(outcome)
     return known

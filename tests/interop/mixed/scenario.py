@@ -18,11 +18,18 @@ from rig.system import Server, System
 CONFIG = {"tickTime": "500", "initLimit": "20", "syncLimit": "10", "maxSessionTimeout": "60000"}
 STEP_WRITES = 60
 
-# ZOOKEEPER-4394, in 3.8.0: a Java leader sends a learner uncommitted proposals before NEWLEADER and
-# their commits before UPTODATE. The learner logs them, falls over, comes back, logs them once more,
-# and applies them twice when it is started again. Ringkeeper sends a learner nothing uncommitted
-# before NEWLEADER, so only a Java follower of a Java leader can be struck.
-STRUCK = 'because "pif" is null'
+# Defects by which a Java learner of a Java leader falls over, in 3.8.0. Ringkeeper sends a learner
+# nothing uncommitted before NEWLEADER and acknowledges nothing before it has, so neither can be had
+# from it or by it.
+STRUCK = {
+    # The leader sends uncommitted proposals before NEWLEADER and their commits before UPTODATE. The
+    # learner logs them, falls over, comes back, logs them once more, and after its next start has
+    # applied them twice.
+    'because "pif" is null': "ZOOKEEPER-4394",
+    # The learner acknowledges a proposal of its synchronization before NEWLEADER; the leader is left
+    # without a quorum until initLimit has passed.
+    "NEWLEADER ACK from sid": "ZOOKEEPER-4685",
+}
 
 
 @dataclass
@@ -41,15 +48,16 @@ class Outcome:
     complaints: dict[str, set[int]] = field(default_factory=dict)
 
     @property
-    def is_struck(self) -> bool:
-        """Whether ZOOKEEPER-4394 happened, after which Java servers may differ."""
-        return any(STRUCK in complaint for complaint in self.complaints)
+    def struck_by(self) -> set[str]:
+        """The defects of `STRUCK` that happened; Java servers may differ afterwards."""
+        return {name for part, name in STRUCK.items()
+                if any(part in complaint for complaint in self.complaints)}
 
     def told(self) -> str:
         """For the reader of a test's output."""
         lines = [f"{self.acknowledged} acknowledged, {self.unknown} unanswered, {self.znodes} znodes, "
                  f"epoch {self.epoch}, mismatches {self.mismatches}, later {self.late_mismatches}"
-                 f"{', struck by ZOOKEEPER-4394' if self.is_struck else ''}"]
+                 f"{', struck by ' + ', '.join(self.struck_by) if self.struck_by else ''}"]
         return "\n".join(f"  {line}" for line in [*map(str, self.changes), *lines])
 
 

@@ -11,11 +11,12 @@ import pytest
 from rig import census, ops
 from rig.jute import Reader
 from rig.ops import Op
+from rig.roamer import Crew
 from rig.system import Server
 from rig.wire import Connection, password_of
 
 from . import border as borders
-from .border import EPHEMERAL, Border, Traveller, exists
+from .border import EPHEMERAL, Border, Heartbeat, Traveller, exists
 
 KINDS = ["java", "ringkeeper"]
 TIMEOUT_MS = 5000
@@ -30,7 +31,11 @@ def border(request: pytest.FixtureRequest, java_version: str) -> Iterator[Border
     """Java leads Ringkeeper, Ringkeeper leads Java; the other follows or observes."""
     failures = request.session.testsfailed
     border = borders.start(request.param, java_version)
+    hearts = [Heartbeat(border.system.leader())] if border.leader_kind == "java" else []
+    crew = Crew(hearts)
+    crew.start()
     yield border
+    crew.halt()
     if request.session.testsfailed == failures:
         census.assert_agree(border.system.servers)
     border.system.stop(keep=request.session.testsfailed > failures)
@@ -141,15 +146,18 @@ def test_sessions_live_by_pings_and_expire_without(border: Border, root: str, ce
     assert min(gone.values()) >= TIMEOUT_MS / 1000
     for kind in KINDS:
         for server in border.system.servers:
+            for each in kept.values():
+                each.call(Op.PING)
             assert not exists(server, f"{root}/{kind}-b/mine")
             assert owner_and_made(server, f"{root}/kept-{kind}")[0] == kept[kind].session.id
             parents = {owner_and_made(server, f"{root}/{kind}-{part}")[1] for part in "ab"}
             assert len(parents) == 1, "one closeSession takes all that the session owned"
+    for kind in KINDS:
+        kept[kind].close()
         silent[kind].connection.receive_all(GENEROUS_SECONDS)
         for other in KINDS:
             ended = silent[kind].move(border.of(other))
             assert ended.id == 0, f"an expired session is granted by {other}"
-        kept[kind].close()
 
 
 @pytest.mark.parametrize("home", KINDS)
