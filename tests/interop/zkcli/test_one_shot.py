@@ -21,6 +21,10 @@ ZKCLI = "/usr/share/zookeeper/bin/zkCli.sh"
 # or may not outrun.
 NOISE = re.compile(r"SLF4J|^$|^WATCHER::$|state:SyncConnected type:None")
 
+# The greeting whole, which its own thread may print in the midst of another line.
+GREETING = re.compile(r"\nWATCHER::\n(?=\nWatchedEvent state:SyncConnected type:None)"
+                      r"|\nWatchedEvent state:SyncConnected type:None[^\n]*\n")
+
 COMMANDS = [
     "ls /", "create /a data", "create /a again", "create -s /a/s- one", "create -s /a/s- two", "ls /a",
     "ls -s /a", "ls -R /", "get /a", "get -s /a", "get /nope", "stat /a", "stat /nope", "set /a more",
@@ -51,7 +55,7 @@ class Outcome:
 
 def masked(text: str, port: int) -> str:
     """The text without what differs from run to run."""
-    lines = text.replace(f":{port}", ":PORT").splitlines()
+    lines = GREETING.sub("", text.replace(f":{port}", ":PORT")).splitlines()
     text = "\n".join(line for line in lines if not NOISE.search(line))
     text = re.sub(r"\w{3} \w{3} \d\d \d\d:\d\d:\d\d UTC \d{4}", "TIME", text)
     return re.sub(r"0x[0-9a-f]{9,}", "LONG", text)
