@@ -23,6 +23,10 @@ FOLDER = places.CACHE / "matrix"
 README = places.REPOSITORY / "server" / "README.md"
 BEGIN, END = "<!-- matrix -->", "<!-- /matrix -->"
 CHAPTER = "## Moving from Apache ZooKeeper"
+LEGEND = """Tests passed of those run with real Java servers, by their version and by Ringkeeper's role; made by
+`tests/interop/rig/matrix.py` (`tests/README.md`, "Mixed ensembles").
+
+"""
 ROLES = ("leader", "follower", "observer")
 
 
@@ -93,7 +97,7 @@ def main() -> int:
     if not found:
         print("no results: run the suites first")
         return 1
-    write(table(found))
+    write(LEGEND + table(found))
     failed = [cell for cell in found if not cell.passed]
     for cell in failed:
         print(f"failed: {cell.scenario}, {cell.role}, {cell.version}: {cell.test}")
