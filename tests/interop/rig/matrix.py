@@ -23,8 +23,8 @@ FOLDER = places.CACHE / "matrix"
 README = places.REPOSITORY / "server" / "README.md"
 BEGIN, END = "<!-- matrix -->", "<!-- /matrix -->"
 CHAPTER = "## Moving from Apache ZooKeeper"
-LEGEND = """Tests passed of those run with real Java servers, by their version and by Ringkeeper's role; made by
-`tests/interop/rig/matrix.py` (`tests/README.md`, "Mixed ensembles").
+LEGEND = """Tests passed of those run with real Java servers, by their version and by Ringkeeper's role;
+made by `tests/interop/rig/matrix.py` (`tests/README.md`, "Mixed ensembles").
 
 """
 ROLES = ("leader", "follower", "observer")
