@@ -31,6 +31,7 @@ pub use mix::Mix;
 pub(crate) use mix::Requests;
 pub use report::{Generator, LoadReport};
 pub use run::{Border, run};
+pub(crate) use session::Session;
 
 /// Bytes of data a request may carry: ZooKeeper's bound of a frame, less what else stands in it.
 const BYTES_MAX: u64 = 1_000_000;

@@ -57,7 +57,7 @@ struct Sent {
     count: usize,
 }
 
-pub(super) struct Session {
+pub(crate) struct Session {
     pub(super) conn: ConnId,
     pub(super) stage: Stage,
     frames: Frames,
@@ -88,7 +88,7 @@ impl Session {
     }
 
     /// What goes first over the connection.
-    pub(super) fn open(out: &mut Vec<u8>) {
+    pub(crate) fn open(out: &mut Vec<u8>) {
         let at = out.len();
         Writer(out).int(0);
         let request = ConnectRequest {

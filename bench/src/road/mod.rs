@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use ringkeeper::watch::ConnId;
-use ringkeeper::wire::{ConnectRequest, ReplyHeader, SessionId};
-use ringkeeper_engine::jute::{Reader, Writer};
+use ringkeeper::wire::ReplyHeader;
+use ringkeeper_engine::jute::Reader;
 
-use crate::load::{Frames, Mix, Requests};
+use crate::load::{Frames, Mix, Requests, Session};
 use ensemble::{Ensemble, SERVERS};
 
 /// A run.
@@ -107,7 +107,9 @@ fn connect(
     for number in 0..options.connections {
         let server = if options.leader_only { leader } else { usize::from(number) % SERVERS };
         let conn = ensemble.connect(server, number).ok_or("a connection was refused")?;
-        ensemble.send(server, conn, opening());
+        let mut opening = Vec::new();
+        Session::open(&mut opening);
+        ensemble.send(server, conn, opening);
         let requests = Requests::new(options.mix, &format!("/road-{number}"), options.bytes);
         let client =
             Client { server, conn, frames: Frames::default(), requests, xid: 1, answered: 0 };
@@ -121,22 +123,6 @@ fn connect(
     }
     settle(ensemble, &mut clients, |client| client.answered == 2)?;
     Ok(clients)
-}
-
-fn opening() -> Vec<u8> {
-    let mut out = vec![0; 4];
-    let request = ConnectRequest {
-        protocol_version: 0,
-        last_zxid_seen: 0,
-        timeout_ms: 30_000,
-        session: SessionId::NONE,
-        password: Some(&[0; 16]),
-        read_only: Some(false),
-    };
-    request.encode(&mut out);
-    let length = i32::try_from(out.len() - 4).expect("a few dozen bytes");
-    Writer(&mut out).patch_int(0, length);
-    out
 }
 
 /// Turns until every client has got its answers.

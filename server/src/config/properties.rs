@@ -3,7 +3,7 @@
 //! The rules are those of `java.util.Properties.load(InputStream)`: bytes are ISO 8859-1; a line
 //! whose first visible character is `#` or `!` is a comment; a line that ends in an odd number of
 //! backslashes goes on in the next; the key ends at the first unescaped `=`, `:` or blank;
-//! `\t \n \r \f \uXXXX` are characters, and a backslash before anything else is dropped.
+//! `\t \n \r \f`, and `\u` with four digits, are characters; a backslash before anything else is dropped.
 //! ZooKeeper then trims key and value.
 //!
 //! Every occurrence of a key is returned, in order and with its line: that the last one counts is
@@ -125,7 +125,7 @@ fn blanks(bytes: &[u8]) -> usize {
 
 /// `None` where `\u` lacks its four digits.
 fn unescape(part: &[u8]) -> Option<String> {
-    // UTF-16 units, because `\uXXXX` names units: two of them may make one character.
+    // UTF-16 units, because `\u` names units: two of them may make one character.
     let mut units = Vec::with_capacity(part.len());
     let mut rest = part.iter().copied();
     while let Some(byte) = rest.next() {

@@ -269,7 +269,9 @@ fn read_settings(
             remarks.push(Warning { place, key, remark: remark.to_owned() });
         };
         if property.beyond_ascii {
-            remark("is read as ISO 8859-1, as in ZooKeeper; write \\uXXXX for other characters");
+            remark(
+                "is read as ISO 8859-1, as in ZooKeeper; write \\u and four hex digits for others",
+            );
         }
         let setting = Setting { value: property.value, place: place.clone() };
         if let Some(earlier) = settings.insert(property.key.clone(), setting) {

@@ -19,19 +19,6 @@ MEMORY_GROWTH_MIB = 200
 _numbers = itertools.count(1)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Names the mark of tests that hold here and break Apache ZooKeeper."""
-    config.addinivalue_line("markers", "java_breaks: Apache ZooKeeper answers otherwise, hangs or dies")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What breaks Apache ZooKeeper is not asked of it."""
-    if config.getoption("--subject").startswith("java"):
-        for item in items:
-            if item.get_closest_marker("java_breaks"):
-                item.add_marker(pytest.mark.skip(reason="a defect of Apache ZooKeeper"))
-
-
 def honest_work(server: Server) -> None:
     """A session, a write, a read and its end, each answered within seconds."""
     connection = Connection(server.client, 5.0)
