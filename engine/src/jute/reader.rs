@@ -81,6 +81,14 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// A record of so many bytes that are read together, or `None` where fewer are left.
+    #[inline]
+    pub fn record<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        let (taken, _) = self.bytes[self.at..].split_first_chunk::<N>()?;
+        self.at += N;
+        Some(taken)
+    }
+
     #[inline]
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], WireError> {
         let taken = self.bytes(N, field)?;

@@ -175,15 +175,13 @@ pub fn packets(run: &[u8]) -> impl Iterator<Item = (Zxid, &[u8])> {
 
 /// Zxid and length of the packet that `bytes` begin with, if one stands there whole.
 pub fn packet(bytes: &[u8]) -> Option<(Zxid, usize)> {
-    if bytes.len() < PACKET_FRAME_BYTES || i32_at(bytes, 0) != PROPOSAL {
+    let (head, rest) = bytes.split_first_chunk::<16>()?;
+    let payload = usize::try_from(i32_at(head, 12)).ok()?;
+    let authinfo = rest.get(payload..)?.first_chunk()?;
+    if i32_at(head, 0) != PROPOSAL || i32::from_be_bytes(*authinfo) != NO_AUTHINFO {
         return None;
     }
-    let payload = usize::try_from(i32_at(bytes, 12)).ok()?;
-    let len = payload.checked_add(PACKET_FRAME_BYTES)?;
-    if len > bytes.len() || i32_at(bytes, len - 4) != NO_AUTHINFO {
-        return None;
-    }
-    Some((zxid_at(bytes, 4), len))
+    Some((zxid_at(head, 4), payload + PACKET_FRAME_BYTES))
 }
 
 /// What a packet carries: `TxnHeader | txn | digest`.

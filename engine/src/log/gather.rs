@@ -39,10 +39,12 @@ impl Gather {
     /// Copies the packet behind the ones before it. No allocation while a slab is free.
     pub(super) fn append(&mut self, zxid: Zxid, packet: &[u8]) {
         self.bytes += packet.len();
-        if let Some(batch) = self.queue.back_mut() {
+        if let Some(batch) = self.queue.back_mut()
+            && batch.last.next() == Some(zxid)
+        {
             let at = BATCH_HEADER_BYTES + batch.bytes;
-            if batch.last.next() == Some(zxid) && at + packet.len() <= batch.slab.len() {
-                batch.slab[at..at + packet.len()].copy_from_slice(packet);
+            if let Some(place) = batch.slab.get_mut(at..at + packet.len()) {
+                place.copy_from_slice(packet);
                 batch.last = zxid;
                 batch.count += 1;
                 batch.bytes += packet.len();

@@ -76,7 +76,10 @@ impl History {
     }
 
     pub(super) fn push(&mut self, zxid: Zxid) {
-        self.push_run(Run { first: zxid, last: zxid });
+        match self.runs.back_mut() {
+            Some(back) if back.last.next() == Some(zxid) => back.last = zxid,
+            _ => self.push_run(Run { first: zxid, last: zxid }),
+        }
     }
 
     pub(super) fn push_run(&mut self, run: Run) {

@@ -21,6 +21,9 @@ use crate::zxid::Zxid;
 /// Type, zxid and the data's length: what stands before the data.
 pub const HEAD: usize = 16;
 
+/// The count of auth ids where there are none, as ZooKeeper writes it.
+const NOBODY: [u8; 4] = (-1_i32).to_be_bytes();
+
 /// A packet with null data and no auth ids.
 pub const BARE: usize = HEAD + 4;
 
@@ -135,6 +138,41 @@ impl<'a> Packet<'a> {
         Ok(Self { code, zxid, data, auth, bytes: &bytes[..end] })
     }
 
+    /// The packet at the head of `bytes`, where it is all there and names nobody: nearly all are
+    /// such. `None` says nothing about the others.
+    #[inline]
+    fn read_plain(bytes: &'a [u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
+        let length = i32::from_be_bytes(*head.last_chunk().expect("HEAD ends with a length"));
+        let (data, rest) = match usize::try_from(length) {
+            Ok(length) if length + BARE <= PACKET_BYTES_MAX => {
+                let (data, rest) = rest.split_at_checked(length)?;
+                (Some(data), rest)
+            }
+            Err(_) if length == -1 => (None, rest),
+            _ => return None,
+        };
+        let (count, rest) = rest.split_first_chunk::<4>()?;
+        if i32::from_be_bytes(*count) > 0 {
+            return None;
+        }
+        let code = i32::from_be_bytes(*head.first_chunk().expect("HEAD begins with a type"));
+        let zxid = head[4..12].first_chunk().expect("and has a zxid in the middle");
+        Some(Self {
+            code,
+            zxid: Zxid(i64::from_be_bytes(*zxid)),
+            data,
+            auth: AuthIds { count: 0, bytes: &[] },
+            bytes: &bytes[..bytes.len() - rest.len()],
+        })
+    }
+
+    /// The packet as it came, where that is, to the byte, what the log keeps: framed as we frame.
+    #[inline]
+    pub fn as_framed(&self) -> Option<&'a [u8]> {
+        (self.code == Kind::Proposal as i32 && self.bytes.ends_with(&NOBODY)).then_some(self.bytes)
+    }
+
     /// The data, where null is not allowed.
     pub fn data(&self, field: &'static str) -> Result<&'a [u8], WireError> {
         self.data.ok_or(WireError::Null { field })
@@ -230,6 +268,10 @@ impl PacketReader {
             self.spent = false;
         }
         if self.held.is_empty() {
+            if let Some(packet) = Packet::read_plain(input) {
+                *input = &input[packet.bytes.len()..];
+                return Ok(Some(packet));
+            }
             match extent(input)? {
                 Extent::Whole(length) => {
                     let (packet, rest) = input.split_at(length);
@@ -278,13 +320,15 @@ pub fn write(out: &mut Vec<u8>, kind: Kind, zxid: Zxid, data: Option<&[u8]>) {
 /// A packet whose data `fill` appends.
 pub fn write_filled(out: &mut Vec<u8>, kind: Kind, zxid: Zxid, fill: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
-    write_bare(out, kind, zxid);
-    out.truncate(at + HEAD);
+    let mut head = [0; HEAD];
+    head[0..4].copy_from_slice(&(kind as i32).to_be_bytes());
+    head[4..12].copy_from_slice(&zxid.0.to_be_bytes());
+    out.extend_from_slice(&head);
     fill(out);
     let length = out.len() - at - HEAD;
     let mut writer = Writer(out);
     writer.patch_int(at + 12, i32::try_from(length).expect("data is bounded by `limits`"));
-    writer.int(-1);
+    writer.bytes(&NOBODY);
 }
 
 #[cfg(test)]

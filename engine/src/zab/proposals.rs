@@ -28,7 +28,9 @@ const SPARE_CHUNKS: usize = 16;
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     zxid: Zxid,
-    /// Counted from the first chunk of this object's life.
+    /// Bytes of packets before this one, counted from the beginning of this object's life.
+    before: u64,
+    /// Counted likewise.
     chunk: u64,
     at: u32,
     length: u32,
@@ -43,7 +45,8 @@ pub struct Proposals {
     /// The number of `chunks[0]`.
     first_chunk: u64,
     spare: Vec<Vec<u8>>,
-    bytes: usize,
+    /// Bytes that ever were appended, less those that were truncated again.
+    passed: u64,
 }
 
 /// Whole packets that lie end to end.
@@ -63,7 +66,7 @@ impl Proposals {
             chunks: VecDeque::new(),
             first_chunk: 0,
             spare: Vec::new(),
-            bytes: 0,
+            passed: 0,
         }
     }
 
@@ -88,20 +91,18 @@ impl Proposals {
     }
 
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.entries.front().map_or(0, |first| (self.passed - first.before) as usize)
     }
 
     /// How many bytes of packets follow `after`.
     pub fn bytes_after(&self, after: Zxid) -> usize {
         let Some(first) = self.entries.get(self.count_upto(after)) else { return 0 };
-        let before = (first.chunk - self.first_chunk) as usize;
-        let earlier: usize = self.chunks.range(..before).map(Vec::len).sum();
-        self.bytes - earlier - first.at as usize
+        (self.passed - first.before) as usize
     }
 
-    /// Copies a PROPOSAL packet in.
-    pub fn append(&mut self, zxid: Zxid, packet: &[u8]) {
-        self.append_with(zxid, |out| out.extend_from_slice(packet));
+    /// Copies a PROPOSAL packet in, and gives it as it stands here.
+    pub fn append(&mut self, zxid: Zxid, packet: &[u8]) -> &[u8] {
+        self.append_with(zxid, |out| out.extend_from_slice(packet))
     }
 
     /// Appends a PROPOSAL packet around the payload (`TxnHeader|txn|digest`) that `fill` writes,
@@ -122,10 +123,15 @@ impl Proposals {
         let at = chunk.len();
         write(chunk);
         let length = chunk.len() - at;
-        self.bytes += length;
         let narrow = |n: usize| u32::try_from(n).expect("a chunk and a packet are bounded");
-        let entry = Entry { zxid, chunk: number, at: narrow(at), length: narrow(length) };
-        self.entries.push_back(entry);
+        self.entries.push_back(Entry {
+            zxid,
+            before: self.passed,
+            chunk: number,
+            at: narrow(at),
+            length: narrow(length),
+        });
+        self.passed += length as u64;
         &chunk[at..]
     }
 
@@ -139,6 +145,14 @@ impl Proposals {
     pub fn payload(&self, zxid: Zxid) -> Option<&[u8]> {
         let packet = self.get(zxid)?;
         Some(&packet[HEAD..packet.len() - 4])
+    }
+
+    /// The proposal after `after`, which is here or is the one before the oldest.
+    #[inline]
+    pub fn next_payload(&self, after: Zxid) -> Option<(Zxid, &[u8])> {
+        let entry = self.entries.get(self.count_upto(after))?;
+        let packet = self.packet(entry);
+        Some((entry.zxid, &packet[HEAD..packet.len() - 4]))
     }
 
     /// `(zxid, payload)` of everything after `after` up to and with `upto`, in order.
@@ -211,7 +225,7 @@ impl Proposals {
     /// Drops the oldest proposals until `bytes_kept` are left, none above `applied`, by whole
     /// chunks.
     pub fn trim(&mut self, applied: Zxid, bytes_kept: usize) {
-        while self.chunks.len() > 1 && self.bytes - self.chunks[0].len() >= bytes_kept {
+        while self.chunks.len() > 1 && self.bytes() - self.chunks[0].len() >= bytes_kept {
             let in_first = self.entries.partition_point(|e| e.chunk <= self.first_chunk);
             let Some(newest) = in_first.checked_sub(1).map(|at| self.entries[at].zxid) else {
                 return;
@@ -228,7 +242,6 @@ impl Proposals {
     fn drop_first_chunk(&mut self) {
         if let Some(mut chunk) = self.chunks.pop_front() {
             self.first_chunk += 1;
-            self.bytes -= chunk.len();
             // A chunk that one huge txn made large goes back to the allocator.
             if self.spare.len() < SPARE_CHUNKS && chunk.capacity() <= 2 * CHUNK_CAPACITY {
                 chunk.clear();
@@ -243,7 +256,7 @@ impl Proposals {
         while let Some(entry) = self.entries.pop_back_if(|entry| entry.zxid > to) {
             let chunk = (entry.chunk - self.first_chunk) as usize;
             self.chunks[chunk].truncate(entry.at as usize);
-            self.bytes -= entry.length as usize;
+            self.passed = entry.before;
         }
         while self.chunks.len() > 1 && self.chunks.back().is_some_and(Vec::is_empty) {
             self.chunks.pop_back();

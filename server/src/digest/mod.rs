@@ -9,7 +9,9 @@
 //!
 //! Not here: when digests are compared and what a difference means (`apply`).
 
-use crc32fast::Hasher;
+mod body;
+
+pub use body::Body;
 
 use crate::tree::{Removed, StatPersisted, Tree, ZnodeId};
 
@@ -66,22 +68,27 @@ impl TreeDigest {
 /// What one znode adds.
 pub fn of_znode(path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u32 {
     let (path, data) = (counted(path), data.unwrap_or(&[]));
-    let length = path.len() + data.len() + StatPersisted::LENGTH;
-    if length > GATHERED || is_local(path) {
-        return Body::of(path, Some(data)).with(stat);
+    // Up to so many bytes are copied together, because a checksum in one piece is worth more than
+    // the copy: the vector instructions begin at 128 bytes.
+    match path.len() + data.len() + StatPersisted::LENGTH {
+        _ if is_local(path) => 0,
+        0..=256 => of_gathered::<256>(path, data, stat),
+        257..=1024 => of_gathered::<1024>(path, data, stat),
+        _ => Body::of(path, Some(data)).with(stat),
     }
-    let mut bytes = [0; GATHERED];
+}
+
+fn of_gathered<const ROOM: usize>(path: &str, data: &[u8], stat: &StatPersisted) -> u32 {
+    let mut bytes = [0; ROOM];
     let (head, rest) = bytes.split_at_mut(path.len());
     head.copy_from_slice(path.as_bytes());
     let (middle, rest) = rest.split_at_mut(data.len());
     middle.copy_from_slice(data);
-    rest[..StatPersisted::LENGTH].copy_from_slice(&stat_bytes(stat));
+    let (tail, unused) = rest.split_at_mut(StatPersisted::LENGTH);
+    tail.copy_from_slice(&stat_bytes(stat));
+    let length = ROOM - unused.len();
     crc32fast::hash(&bytes[..length])
 }
-
-/// Up to so many bytes are copied together, because a checksum in one piece is worth more than the
-/// copy: the vector instructions begin at 128 bytes.
-const GATHERED: usize = 512;
 
 /// Compat: the root counts under its empty name (`DigestCalculator`, 3.9.5).
 fn counted(path: &str) -> &str {
@@ -90,33 +97,6 @@ fn counted(path: &str) -> &str {
 
 fn is_local(path: &str) -> bool {
     path.starts_with("/zookeeper/")
-}
-
-/// A znode's digest as far as its path and data go: what stays while only its stat changes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Body(Option<u32>);
-
-impl Body {
-    /// Of no znode, or of one that does not count.
-    pub const NOTHING: Self = Self(None);
-
-    pub fn of(path: &str, data: Option<&[u8]>) -> Self {
-        if is_local(path) {
-            return Self(None);
-        }
-        let mut hasher = Hasher::new();
-        hasher.update(counted(path).as_bytes());
-        hasher.update(data.unwrap_or(&[]));
-        Self(Some(hasher.finalize()))
-    }
-
-    /// The whole digest, with this stat.
-    pub fn with(self, stat: &StatPersisted) -> u32 {
-        let Self(Some(so_far)) = self else { return 0 };
-        let mut hasher = Hasher::new_with_initial(so_far);
-        hasher.update(&stat_bytes(stat));
-        hasher.finalize()
-    }
 }
 
 /// The stat in the digest's order, which is not the snapshot's.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use ringkeeper_engine::time::Millis;
 
 use super::held::Held;
+use super::unread::Unread;
 use crate::auth::Identity;
 use crate::wire::SessionId;
 
@@ -89,7 +90,7 @@ pub struct Connection {
     /// What this connection has proved; shared with the requests that carry it.
     pub auth: Rc<Identity>,
     /// Bytes that came but could not be cut into frames, or may not be looked at yet.
-    pub unread: Vec<u8>,
+    pub unread: Unread,
     /// Requests that wait for their turn.
     pub held: Held,
     /// Replies and events of this turn.
@@ -117,7 +118,7 @@ impl Connection {
             session: None,
             timeout_ms: 0,
             auth: Rc::new(Identity::of_address(&peer.ip().to_canonical().to_string())),
-            unread: Vec::new(),
+            unread: Unread::default(),
             held: Held::default(),
             out: Vec::new(),
             is_dirty: false,

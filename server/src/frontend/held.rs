@@ -82,6 +82,12 @@ impl Held {
         }
     }
 
+    /// Takes the write at the head, which keeps no bytes.
+    pub fn pop_write(&mut self) {
+        let first = self.waiting.pop_front();
+        assert!(matches!(first, Some(Waiting::Write { .. })), "F1: {first:?} is no write");
+    }
+
     /// Takes the first and copies its bytes into `frame`, which is emptied before.
     pub fn pop(&mut self, frame: &mut Vec<u8>) -> Option<Waiting> {
         let first = self.waiting.pop_front()?;

@@ -14,8 +14,10 @@ mod connection;
 mod frames;
 mod held;
 mod table;
+mod unread;
 
 pub use connection::{Connection, Counters, Phase};
 pub use frames::{Frame, FrameError, split};
 pub use held::{Held, Waiting};
 pub use table::Frontend;
+pub use unread::Unread;

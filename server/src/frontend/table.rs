@@ -143,6 +143,11 @@ impl Frontend {
     /// The buffer that replies to `id` are appended to, marking the connection for this turn's
     /// sending. `None` where the connection is gone.
     pub fn out(&mut self, id: ConnId) -> Option<&mut Vec<u8>> {
+        self.speak(id).map(|connection| &mut connection.out)
+    }
+
+    /// The connection, whose `out` is about to be appended to.
+    pub fn speak(&mut self, id: ConnId) -> Option<&mut Connection> {
         let (slot, generation) = parts_of(id);
         let entry = self.slots.get_mut(slot as usize)?;
         if entry.generation != generation {
@@ -156,7 +161,7 @@ impl Frontend {
                 connection.out = buffer;
             }
         }
-        Some(&mut connection.out)
+        Some(connection)
     }
 
     /// What each connection has gathered to send since the last call.

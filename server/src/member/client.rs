@@ -48,13 +48,15 @@ impl Member {
         let Some(connection) = self.front.get_mut(conn) else { return };
         connection.heard(at.now);
         if !connection.unread.is_empty() {
-            connection.unread.extend_from_slice(bytes);
+            connection.unread.append(bytes);
             self.read_on(at, conn);
             return;
         }
         let taken = self.consume(at, conn, bytes);
         if let Some(connection) = self.front.get_mut(conn) {
-            connection.unread.extend_from_slice(&bytes[taken..]);
+            if taken < bytes.len() {
+                connection.unread.append(&bytes[taken..]);
+            }
             self.pause_if_full(conn);
         }
     }
@@ -63,9 +65,9 @@ impl Member {
     pub(super) fn read_on(&mut self, at: Moment, conn: ConnId) {
         let Some(connection) = self.front.get_mut(conn) else { return };
         let mut unread = std::mem::take(&mut connection.unread);
-        let taken = self.consume(at, conn, &unread);
+        let taken = self.consume(at, conn, unread.bytes());
         if let Some(connection) = self.front.get_mut(conn) {
-            unread.drain(..taken);
+            unread.take(taken);
             connection.unread = unread;
             if connection.is_paused && connection.unread.len() <= UNREAD_BYTES_MAX {
                 connection.is_paused = false;

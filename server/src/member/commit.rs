@@ -8,7 +8,7 @@
 use ringkeeper_engine::zxid::Zxid;
 use tracing::debug;
 
-use super::request::{patch_length, reply_to};
+use super::request::{note_answer, patch_length, reply_to};
 use super::{Fatal, Member, Moment, Output};
 use crate::acl::AclRules;
 use crate::admin::Metrics;
@@ -31,9 +31,15 @@ impl Member {
     /// Applies the next txn; its events are in the connections' buffers when this returns (M2).
     fn apply_next(&mut self, upto: Zxid, applied: &mut Applied) -> bool {
         let last = self.db.last_zxid();
-        let Some((zxid, payload)) = self.replica.proposals().payloads(last, upto).next() else {
+        if last >= upto {
+            return false;
+        }
+        let Some((zxid, payload)) = self.replica.proposals().next_payload(last) else {
             return false;
         };
+        if zxid > upto {
+            return false;
+        }
         assert!(zxid > last, "M1: {zxid:?} applied after {last:?}");
         self.checkpoint.note(payload.len());
         let mut ears = Ears {
@@ -87,7 +93,7 @@ impl Member {
         if xid != applied.header.cxid {
             return;
         }
-        connection.held.pop(&mut self.frame);
+        connection.held.pop_write();
         self.outstanding -= 1;
         if applied.is_session_moved() {
             // Compat: the client is not told; its connection ends (`FinalRequestProcessor`, 3.9.5).
@@ -96,20 +102,20 @@ impl Member {
         }
         let header = ReplyHeader { xid, zxid: applied.header.zxid.0, err: applied.err };
         let request = OpCode::from_code(op);
-        if let Some(out) = self.front.out(conn) {
-            reply_to(out, header, |out| {
-                if let Some(request) = request {
-                    applied.encode_reply(request, out);
-                }
-            });
-        }
+        let Some(connection) = self.front.speak(conn) else { return };
+        reply_to(&mut connection.out, header, |out| {
+            if let Some(request) = request {
+                applied.encode_reply(request, out);
+            }
+        });
         // Compat: a refused write leaves `NA` as the last operation (`FinalRequestProcessor`).
         let shown = if applied.err == ErrorCode::OK { op } else { OpCode::Error.code() };
-        self.answered(at, conn, since_ms, header.zxid, shown);
+        note_answer(&mut self.metrics, connection, at, since_ms, header.zxid, shown);
         if request == Some(OpCode::CloseSession) {
-            return self.close_after_replies(conn);
+            self.close_after_replies(conn);
+        } else if connection.held.is_ready() {
+            self.advance(at, conn);
         }
-        self.advance(at, conn);
     }
 
     /// A session ended: its connection here, if it still has one, ends without a message.

@@ -9,9 +9,9 @@ use tracing::{debug, info};
 
 use super::write::Origin;
 use super::{Member, Moment};
-use crate::admin::last_operation;
+use crate::admin::{Metrics, last_operation};
 use crate::apply::Asker;
-use crate::frontend::{Phase, Waiting};
+use crate::frontend::{Connection, Phase, Waiting};
 use crate::watch::ConnId;
 use crate::wire::{
     AuthPacket, ErrorCode, OpCode, OpKind, ReplyHeader, RequestHeader, check_write_body, xid,
@@ -30,6 +30,21 @@ pub(super) fn reply_to(out: &mut Vec<u8>, header: ReplyHeader, body: impl FnOnce
     header.encode(out);
     body(out);
     patch_length(out, start);
+}
+
+/// Counts an answered request.
+pub(super) fn note_answer(
+    metrics: &mut Metrics,
+    connection: &mut Connection,
+    at: Moment,
+    since_ms: u64,
+    zxid: i64,
+    op: i32,
+) {
+    metrics.packets_sent += 1;
+    metrics.request_latency.add(at.now.0.saturating_sub(since_ms));
+    connection.counters.last_op = last_operation(op);
+    connection.counters.answered(at.now, since_ms, zxid);
 }
 
 impl Member {
@@ -268,11 +283,8 @@ impl Member {
 
     /// Notes an answered request.
     pub(super) fn answered(&mut self, at: Moment, conn: ConnId, since_ms: u64, zxid: i64, op: i32) {
-        self.metrics.packets_sent += 1;
-        self.metrics.request_latency.add(at.now.0.saturating_sub(since_ms));
         if let Some(connection) = self.front.get_mut(conn) {
-            connection.counters.last_op = last_operation(op);
-            connection.counters.answered(at.now, since_ms, zxid);
+            note_answer(&mut self.metrics, connection, at, since_ms, zxid, op);
         }
     }
 

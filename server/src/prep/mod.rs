@@ -31,10 +31,10 @@ use ringkeeper_engine::time::Millis;
 use ringkeeper_engine::zxid::Zxid;
 
 use crate::acl::{AclRules, AclTable, Schemes};
-use crate::digest::{Body, TreeDigest};
+use crate::digest::{self, Body, TreeDigest};
 use crate::quota::Quotas;
 use crate::session::{Owner, Tracker};
-use crate::tree::{StatPersisted, Tree, ZnodeId};
+use crate::tree::{StatPersisted, Tree};
 use crate::txn::{Txn, TxnDigest, TxnHeader};
 use crate::wire::{
     AuthId, CreateRequest, ErrorCode, OpCode, PathRequest, SessionId, SetAclRequest,
@@ -226,13 +226,7 @@ struct Seen {
     data_length: usize,
     list: ListRef,
     digest: u32,
-    body: SeenBody,
-}
-
-/// Path and data are digested only where the digest of the znode changes.
-enum SeenBody {
-    Known(Body),
-    Stored(ZnodeId),
+    body: Option<Body>,
 }
 
 type Outcome = Result<(), ErrorCode>;
@@ -304,7 +298,7 @@ impl Preparing<'_, '_> {
             data_length: znode.data_length(),
             list: ListRef::Stored(znode.acl),
             digest: znode.digest,
-            body: SeenBody::Stored(id),
+            body: None,
         })
     }
 
@@ -330,11 +324,10 @@ impl Preparing<'_, '_> {
     /// A znode changes: what it was, what it will be.
     fn record_change(&mut self, path: &str, before: &Seen, mut after: Record) {
         if self.prep.options.digest_enabled {
-            after.body = match before.body {
-                SeenBody::Known(body) => body,
-                SeenBody::Stored(id) => Body::of(path, self.view.tree.data(id)),
-            };
-            after.digest = after.body.with(&after.stat);
+            let beneath = || Body::beneath(path, before.digest, &before.stat);
+            let body = before.body.unwrap_or_else(beneath);
+            after.body = Some(body);
+            after.digest = body.with(&after.stat);
         }
         self.push_record(path, before.digest, after);
     }
@@ -343,8 +336,7 @@ impl Preparing<'_, '_> {
     fn record_data(&mut self, path: &str, before: u32, data: Option<&[u8]>, mut after: Record) {
         after.data_length = data.map_or(0, <[u8]>::len);
         if self.prep.options.digest_enabled {
-            after.body = Body::of(path, data);
-            after.digest = after.body.with(&after.stat);
+            after.digest = digest::of_znode(path, data, &after.stat);
         }
         self.push_record(path, before, after);
     }

@@ -15,7 +15,7 @@ use hashbrown::HashTable;
 use ringkeeper_engine::jute::Reader;
 use ringkeeper_engine::zxid::Zxid;
 
-use super::{Seen, SeenBody};
+use super::Seen;
 use crate::acl::AclTable;
 use crate::digest::Body;
 use crate::session::IdMap;
@@ -43,7 +43,8 @@ pub(super) struct Record {
     pub(super) data_length: usize,
     /// `None`: the znode is gone.
     pub(super) list: Option<ListRef>,
-    pub(super) body: Body,
+    /// Where it has been worked out.
+    pub(super) body: Option<Body>,
     pub(super) digest: u32,
 }
 
@@ -69,7 +70,7 @@ impl Record {
             child_count: 0,
             data_length: 0,
             list: None,
-            body: Body::NOTHING,
+            body: None,
             digest: 0,
         }
     }
@@ -85,7 +86,7 @@ impl Record {
             data_length: self.data_length,
             list: self.list?,
             digest: self.digest,
-            body: SeenBody::Known(self.body),
+            body: self.body,
         })
     }
 }

@@ -58,6 +58,9 @@ fn shard(hash: u64) -> usize {
 const K0: u64 = 0x9e37_79b9_7f4a_7c15;
 const K1: u64 = 0xd6e8_feb8_6659_fd93;
 
+/// The root's: its path is empty.
+pub(super) const ROOT_HASH: u64 = 0;
+
 /// The hash of the child `name` of a znode with the hash `parent`.
 pub(super) fn child_hash(parent: u64, name: &[u8]) -> u64 {
     let (chunks, tail) = name.as_chunks::<8>();

@@ -7,6 +7,8 @@
 
 use ringkeeper_engine::jute::{Reader, WireError, Writer};
 
+use super::index::ROOT_HASH;
+
 /// No znode: the end of a list, the parent of the root.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -138,7 +140,7 @@ impl Znode {
             acl,
             digest: 0,
             child_count: 0,
-            hash: 0,
+            hash: ROOT_HASH,
             parent: NONE,
             first_child: NONE,
             next: NONE,

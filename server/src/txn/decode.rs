@@ -23,14 +23,25 @@ impl TxnHeader {
     pub const BYTES: usize = 32;
 
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let missing = Self::BYTES.saturating_sub(reader.remaining());
+        let Some(bytes) = reader.record::<{ Self::BYTES }>() else {
+            return Err(WireError::Short { field: "header", missing });
+        };
+        let code = i32::from_be_bytes(part(bytes, 28));
         Ok(Self {
-            session: SessionId(reader.long("clientId")?),
-            cxid: reader.int("cxid")?,
-            zxid: Zxid(reader.long("zxid")?),
-            time: reader.long("time")?,
-            kind: op(reader)?,
+            session: SessionId(i64::from_be_bytes(part(bytes, 0))),
+            cxid: i32::from_be_bytes(part(bytes, 8)),
+            zxid: Zxid(i64::from_be_bytes(part(bytes, 12))),
+            time: i64::from_be_bytes(part(bytes, 20)),
+            kind: OpCode::from_code(code).ok_or(WireError::UnknownCode { field: "type", code })?,
         })
     }
+}
+
+/// A field of a record, at a place that lies within it.
+#[inline]
+fn part<const N: usize>(record: &[u8; TxnHeader::BYTES], at: usize) -> [u8; N] {
+    *record[at..].first_chunk().expect("the fields of a header fill it")
 }
 
 impl TxnDigest {

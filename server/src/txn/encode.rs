@@ -7,20 +7,22 @@ use crate::wire::{Acls, OpCode};
 
 impl TxnHeader {
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer(out);
-        writer.long(self.session.0);
-        writer.int(self.cxid);
-        writer.long(self.zxid.0);
-        writer.long(self.time);
-        writer.int(self.kind.code());
+        let mut bytes = [0; Self::BYTES];
+        bytes[0..8].copy_from_slice(&self.session.0.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.cxid.to_be_bytes());
+        bytes[12..20].copy_from_slice(&self.zxid.0.to_be_bytes());
+        bytes[20..28].copy_from_slice(&self.time.to_be_bytes());
+        bytes[28..32].copy_from_slice(&self.kind.code().to_be_bytes());
+        out.extend_from_slice(&bytes);
     }
 }
 
 impl TxnDigest {
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer(out);
-        writer.int(self.version);
-        writer.long(self.tree.0);
+        let mut bytes = [0; Self::BYTES];
+        bytes[0..4].copy_from_slice(&self.version.to_be_bytes());
+        bytes[4..12].copy_from_slice(&self.tree.0.to_be_bytes());
+        out.extend_from_slice(&bytes);
     }
 }
 

@@ -62,18 +62,20 @@ impl Stat {
     pub const BYTES: usize = 68;
 
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer(out);
-        writer.long(self.czxid);
-        writer.long(self.mzxid);
-        writer.long(self.ctime);
-        writer.long(self.mtime);
-        writer.int(self.version);
-        writer.int(self.cversion);
-        writer.int(self.aversion);
-        writer.long(self.ephemeral_owner);
-        writer.int(self.data_length);
-        writer.int(self.num_children);
-        writer.long(self.pzxid);
+        // One record, one bound: it stands in every answer to a write, and to most reads.
+        let mut bytes = [0; Self::BYTES];
+        bytes[0..8].copy_from_slice(&self.czxid.to_be_bytes());
+        bytes[8..16].copy_from_slice(&self.mzxid.to_be_bytes());
+        bytes[16..24].copy_from_slice(&self.ctime.to_be_bytes());
+        bytes[24..32].copy_from_slice(&self.mtime.to_be_bytes());
+        bytes[32..36].copy_from_slice(&self.version.to_be_bytes());
+        bytes[36..40].copy_from_slice(&self.cversion.to_be_bytes());
+        bytes[40..44].copy_from_slice(&self.aversion.to_be_bytes());
+        bytes[44..52].copy_from_slice(&self.ephemeral_owner.to_be_bytes());
+        bytes[52..56].copy_from_slice(&self.data_length.to_be_bytes());
+        bytes[56..60].copy_from_slice(&self.num_children.to_be_bytes());
+        bytes[60..68].copy_from_slice(&self.pzxid.to_be_bytes());
+        out.extend_from_slice(&bytes);
     }
 
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {

@@ -20,10 +20,11 @@ impl ReplyHeader {
     pub const BYTES: usize = 16;
 
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer(out);
-        writer.int(self.xid);
-        writer.long(self.zxid);
-        writer.int(self.err.code());
+        let mut bytes = [0; Self::BYTES];
+        bytes[0..4].copy_from_slice(&self.xid.to_be_bytes());
+        bytes[4..12].copy_from_slice(&self.zxid.to_be_bytes());
+        bytes[12..16].copy_from_slice(&self.err.code().to_be_bytes());
+        out.extend_from_slice(&bytes);
     }
 
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {

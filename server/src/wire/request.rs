@@ -234,10 +234,22 @@ pub fn check_write_body(op: OpCode, body: &[u8]) -> Result<(), WireError> {
     let mut reader = Reader::new(body);
     match op {
         OpCode::Create | OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl => {
-            CreateRequest::decode(op, &mut reader).map(drop)
+            reader.buffer("path")?;
+            reader.buffer("data")?;
+            Acls::decode(&mut reader)?;
+            reader.int("flags")?;
+            if op == OpCode::CreateTtl { reader.long("ttl").map(drop) } else { Ok(()) }
         }
-        OpCode::Delete | OpCode::Check => VersionRequest::decode(&mut reader).map(drop),
-        OpCode::SetData => SetDataRequest::decode(&mut reader).map(drop),
+        OpCode::Delete | OpCode::Check => {
+            reader.buffer("path")?;
+            reader.int("version").map(drop)
+        }
+        // A string is a buffer whose bytes are looked at later; no bytes make it malformed.
+        OpCode::SetData => {
+            reader.buffer("path")?;
+            reader.buffer("data")?;
+            reader.int("version").map(drop)
+        }
         OpCode::SetAcl => SetAclRequest::decode(&mut reader).map(drop),
         OpCode::Reconfig => ReconfigRequest::decode(&mut reader).map(drop),
         OpCode::DeleteContainer => PathRequest::decode(&mut reader).map(drop),

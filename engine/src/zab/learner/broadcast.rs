@@ -55,13 +55,14 @@ impl Learner {
         ground: &mut Ground<'_>,
     ) -> Result<(), Fault> {
         let payload = packet.data("proposal")?;
-        self.take_txn(packet.zxid, payload, ground)
+        self.take_txn(packet.zxid, payload, packet.as_framed(), ground)
     }
 
     fn take_txn(
         &mut self,
         zxid: Zxid,
         payload: &[u8],
+        framed: Option<&[u8]>,
         ground: &mut Ground<'_>,
     ) -> Result<(), Fault> {
         let labelled = payload.get(HEADER_ZXID).map(|bytes| {
@@ -88,7 +89,10 @@ impl Learner {
         if ground.log.gathered_bytes() > 2 * IN_FLIGHT_BYTES_MAX {
             return Err(Fault::Leave(Leave::DiskBehind));
         }
-        let packet = ground.proposals.propose(zxid, |out| out.extend_from_slice(payload));
+        let packet = match framed {
+            Some(packet) => ground.proposals.append(zxid, packet),
+            None => ground.proposals.propose(zxid, |out| out.extend_from_slice(payload)),
+        };
         ground.log.append(zxid, packet);
         Ok(())
     }
@@ -116,7 +120,7 @@ impl Learner {
             // The leader that the new configuration suggests stands before the txn.
             payload = payload.get(8..).unwrap_or_default();
         }
-        self.take_txn(packet.zxid, payload, ground)?;
+        self.take_txn(packet.zxid, payload, None, ground)?;
         self.take_commit(packet.zxid, ground)
     }
 
