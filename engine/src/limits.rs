@@ -47,6 +47,9 @@ pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// What one group commit writes at most.
 pub const BATCH_BYTES_MAX: usize = 1 << 20;
 
+/// A batch of the log below this waits for the write that is on its way.
+pub const SMALL_BATCH_BYTES: usize = 128 << 10;
+
 /// Data writes of the log on their way at once.
 pub const WRITES_IN_FLIGHT: usize = 4;
 

@@ -195,8 +195,9 @@ pub trait Io {
         }
     }
 
-    /// Sends `bytes` after everything given before; without a copy if nothing waits.
-    fn send_owned(&mut self, conn: ConnId, bytes: Vec<u8>);
+    /// Sends `bytes` after everything given before; without a copy if nothing waits. Gives an empty
+    /// buffer in exchange.
+    fn send_owned(&mut self, conn: ConnId, bytes: Vec<u8>) -> Vec<u8>;
 
     /// Bytes given and not yet taken over by the kernel: what back-pressure is measured by.
     fn unsent(&self, conn: ConnId) -> usize;

@@ -3,30 +3,42 @@
 //! Buffers are lent from a pool for as long as a connection has something unsent, so that idle
 //! connections hold none and busy ones find theirs warm.
 
-/// Buffers a pool keeps, and the largest it keeps: more is given back to the allocator.
+/// Buffers a pool keeps, the largest it keeps, and how much room all of them may have: more is
+/// given back to the allocator.
 const POOLED: usize = 512;
-const POOLED_BYTES_MAX: usize = 64 << 10;
+const POOLED_BYTES_MAX: usize = 2 << 20;
+const POOL_BYTES_MAX: usize = 32 << 20;
 
 /// What a fresh buffer has room for.
 const FRESH_BYTES: usize = 4 << 10;
 
 pub(super) struct Pool {
     buffers: Vec<Vec<u8>>,
+    /// The room of all of them.
+    bytes: usize,
 }
 
 impl Pool {
     pub(super) fn new() -> Self {
-        Self { buffers: Vec::with_capacity(POOLED) }
+        Self { buffers: Vec::with_capacity(POOLED), bytes: 0 }
     }
 
     fn take(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES))
+        match self.buffers.pop() {
+            Some(buffer) => {
+                self.bytes -= buffer.capacity();
+                buffer
+            }
+            None => Vec::with_capacity(FRESH_BYTES),
+        }
     }
 
     pub(super) fn give_back(&mut self, mut buffer: Vec<u8>) {
-        let is_worth_keeping = (1..=POOLED_BYTES_MAX).contains(&buffer.capacity());
-        if is_worth_keeping && self.buffers.len() < POOLED {
+        let room = buffer.capacity();
+        let is_worth_keeping = (1..=POOLED_BYTES_MAX).contains(&room);
+        if is_worth_keeping && self.buffers.len() < POOLED && self.bytes + room <= POOL_BYTES_MAX {
             buffer.clear();
+            self.bytes += room;
             self.buffers.push(buffer);
         }
     }
@@ -49,12 +61,15 @@ impl Outbox {
         &mut self.open
     }
 
-    pub(super) fn append_owned(&mut self, bytes: Vec<u8>, pool: &mut Pool) {
+    /// Takes a whole buffer, and gives an empty one for it.
+    pub(super) fn exchange(&mut self, mut bytes: Vec<u8>, pool: &mut Pool) -> Vec<u8> {
         if self.open.is_empty() {
-            pool.give_back(std::mem::replace(&mut self.open, bytes));
+            let spare = std::mem::replace(&mut self.open, bytes);
+            if spare.capacity() > 0 { spare } else { pool.take() }
         } else {
             self.open.extend_from_slice(&bytes);
-            pool.give_back(bytes);
+            bytes.clear();
+            bytes
         }
     }
 
@@ -117,7 +132,7 @@ mod tests {
         outbox.open(&mut pool).extend_from_slice(b"one");
         let first = outbox.take_off().unwrap();
         outbox.open(&mut pool).extend_from_slice(b"two");
-        outbox.append_owned(b"three".to_vec(), &mut pool);
+        assert!(outbox.exchange(b"three".to_vec(), &mut pool).is_empty());
         assert!(outbox.take_off().is_none(), "IO2");
         assert_eq!(outbox.unsent(), 11);
 
@@ -133,7 +148,7 @@ mod tests {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
         let bytes = vec![7; 100_000];
         let address = bytes.as_ptr();
-        outbox.append_owned(bytes, &mut pool);
+        assert!(outbox.exchange(bytes, &mut pool).is_empty());
         let flying = outbox.take_off().unwrap();
         assert_eq!(flying.as_ptr(), address);
     }

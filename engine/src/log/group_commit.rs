@@ -3,7 +3,8 @@
 //! Greedy, without a timer. While the disk is busy packets gather, and when it is free everything
 //! gathered goes. With nothing on its way a batch goes as one durable write, the shortest way;
 //! behind others it goes as a plain write, several at once, and one flush at a time makes durable
-//! what was answered before it, while the next ones are being written.
+//! what was answered before it, while the next ones are being written. A small batch waits for the
+//! write under way, because a write costs the disk and the machine a request however small it is.
 //!
 //! Invariants:
 //! - G1. Zxids enter in order (law 4) and become durable in order.
@@ -57,6 +58,10 @@ impl Log {
         self.spares.ask(out);
         while self.flight.writing() < self.options.writes_in_flight {
             let Some(len) = self.gather.front_len() else { break };
+            let is_small = len < self.options.small_batch_bytes && self.gather.batches() == 1;
+            if is_small && self.flight.writing() > 0 {
+                break;
+            }
             if self.active_has_room(len) {
                 self.write_batch(out);
             } else if !self.roll(out) {

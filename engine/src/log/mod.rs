@@ -71,6 +71,8 @@ pub struct LogOptions {
     pub gathered_bytes_max: usize,
     /// Data writes on their way at once.
     pub writes_in_flight: usize,
+    /// The last batch that gathers is not written beside others while it is smaller than this.
+    pub small_batch_bytes: usize,
     /// Segments kept ready, at least one; two hide a preparation behind the filling of a segment.
     pub spares: usize,
     /// Every write carries its own durability (`RWF_DSYNC`) and none is flushed: the quicker way on
@@ -87,6 +89,7 @@ impl LogOptions {
             batch_bytes_max: limits::BATCH_BYTES_MAX,
             gathered_bytes_max: limits::IN_FLIGHT_BYTES_MAX,
             writes_in_flight: limits::WRITES_IN_FLIGHT,
+            small_batch_bytes: limits::SMALL_BATCH_BYTES,
             spares: 2,
             every_write_durable: false,
             server_id,

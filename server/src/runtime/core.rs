@@ -207,8 +207,7 @@ impl Core {
 
     fn send_client(&mut self, id: ConnId, bytes: Vec<u8>, io: &mut dyn Io) {
         let Some(conn) = self.clients.get(&id).copied() else { return };
-        io.send(conn, &bytes);
-        self.member.recycle(bytes);
+        self.member.recycle(io.send_owned(conn, bytes));
         let unsent = io.unsent(conn);
         if unsent > CLIENT_UNSENT_MAX {
             info!(peer = ?io.peer(conn), unsent, "connection closed: the client does not read");
@@ -221,9 +220,9 @@ impl Core {
         }
     }
 
-    fn send_peer(&mut self, link: LinkId, bytes: Vec<u8>, io: &mut dyn Io) {
+    fn send_peer(&mut self, link: LinkId, mut bytes: Vec<u8>, io: &mut dyn Io) {
         if let Some(peer) = self.links.get_mut(&link.0) {
-            io.send(peer.conn, &bytes);
+            bytes = io.send_owned(peer.conn, bytes);
             if !peer.is_sending {
                 peer.is_sending = true;
                 self.sending.push(link);

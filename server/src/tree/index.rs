@@ -74,6 +74,50 @@ pub(super) fn child_hash(parent: u64, name: &[u8]) -> u64 {
     fold(hash ^ K1, u64::from_le_bytes(last) ^ K0.rotate_left(name.len() as u32 % 64))
 }
 
+/// The hash of the path whose names, joined by slashes, these bytes are: `child_hash` of one name
+/// after another. Eight bytes are looked at together, which finds the slashes on the way.
+pub(super) fn path_hash(names: &[u8]) -> u64 {
+    const SLASHES: u64 = u64::from_ne_bytes([b'/'; 8]);
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let mut parent = ROOT_HASH;
+    let mut rest = names;
+    loop {
+        let mut hash = parent ^ K0;
+        let mut length = 0;
+        let tail = loop {
+            let (word, held) = match rest.first_chunk::<8>() {
+                Some(word) => (u64::from_le_bytes(*word), 8),
+                None => (short_word(rest), rest.len()),
+            };
+            // The lowest top bit that is set marks the first byte that is a slash.
+            let other = word ^ SLASHES;
+            let found = other.wrapping_sub(ONES) & !other & TOPS;
+            let before = if found == 0 { held } else { (found.trailing_zeros() / 8) as usize };
+            if before < 8 {
+                rest = &rest[before..];
+                length += before;
+                break word & ((1 << (8 * before)) - 1);
+            }
+            hash = fold(hash ^ K1, word ^ K0);
+            rest = &rest[8..];
+            length += 8;
+        };
+        parent = fold(hash ^ K1, tail ^ K0.rotate_left(length as u32 % 64));
+        match rest.split_first() {
+            Some((_, after)) => rest = after,
+            None => return parent,
+        }
+    }
+}
+
+/// Fewer than eight bytes as a word, zeros behind them.
+fn short_word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
+}
+
 fn fold(a: u64, b: u64) -> u64 {
     let wide = u128::from(a) * u128::from(b);
     (wide as u64) ^ (wide >> 64) as u64
@@ -82,4 +126,24 @@ fn fold(a: u64, b: u64) -> u64 {
 /// A hash for bytes that are no path: the same on every server and in every run.
 pub(crate) fn content_hash(bytes: &[u8]) -> u64 {
     child_hash(0, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_a_path_is_that_of_its_names_one_after_another() {
+        let mut draw = 7_u64;
+        for round in 0..20_000 {
+            let mut path = Vec::new();
+            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round);
+            for at in 0..draw >> 59 {
+                let byte = (draw >> (at % 40)) as u8;
+                path.push(if byte % 5 == 0 { b'/' } else { byte });
+            }
+            let named = path.split(|byte| *byte == b'/').fold(ROOT_HASH, child_hash);
+            assert_eq!(path_hash(&path), named, "{path:?}");
+        }
+    }
 }

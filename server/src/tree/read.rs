@@ -2,7 +2,7 @@
 
 use super::Tree;
 use super::arena::Arena;
-use super::index::{ROOT_HASH, child_hash};
+use super::index::{child_hash, path_hash};
 use super::kin::Kindred;
 use super::owner::{Owner, OwnerRules};
 use super::znode::{NONE, Znode, ZnodeId};
@@ -15,14 +15,7 @@ impl Tree {
         if path.is_empty() || path == "/" {
             return Some(ZnodeId::ROOT);
         }
-        let mut names = path.as_bytes().strip_prefix(b"/")?;
-        let mut hash = ROOT_HASH;
-        // Names are short: a plain loop finds the slash sooner than a search made for long texts.
-        while let Some(slash) = names.iter().position(|byte| *byte == b'/') {
-            hash = child_hash(hash, &names[..slash]);
-            names = &names[slash + 1..];
-        }
-        hash = child_hash(hash, names);
+        let hash = path_hash(path.as_bytes().strip_prefix(b"/")?);
         self.index.find(hash, |id| self.is_at(id, hash, path.as_bytes()))
     }
 

@@ -12,20 +12,17 @@ pub fn is_valid_path(path: &str) -> bool {
     if bytes.len() == 1 {
         return true;
     }
-    // One pass over the bytes; only what is not plain ASCII is looked at as characters.
-    let mut component = 1;
-    for (at, &byte) in bytes.iter().enumerate().skip(1) {
-        if byte == b'/' {
-            if is_bad_component(&bytes[component..at]) {
-                return false;
-            }
-            component = at + 1;
-        } else if !(0x20..0x7f).contains(&byte) {
-            return path[1..].split('/').all(|part| !is_bad_component(part.as_bytes()))
-                && !path.chars().any(is_bad_char);
-        }
-    }
-    !is_bad_component(&bytes[component..])
+    // Loops without an early end are turned into vector instructions. What they cannot clear,
+    // dots behind slashes above all, is looked at name by name.
+    let is_plain = bytes.iter().fold(true, |so_far, byte| so_far & (0x20..0x7f).contains(byte));
+    let may_be_bad = |byte: u8| byte == b'/' || byte == b'.';
+    let pairs = bytes.iter().zip(&bytes[1..]);
+    let is_doubtful =
+        pairs.fold(false, |so_far, (byte, next)| so_far | ((*byte == b'/') & may_be_bad(*next)));
+    let ends_well = bytes.last() != Some(&b'/');
+    ends_well
+        && (!is_doubtful || path[1..].split('/').all(|part| !is_bad_component(part.as_bytes())))
+        && (is_plain || !path.chars().any(is_bad_char))
 }
 
 fn is_bad_component(part: &[u8]) -> bool {

@@ -288,14 +288,17 @@ impl<D: Driver> Io for World<D> {
         Some(conn.outbox.open(&mut self.pool))
     }
 
-    fn send_owned(&mut self, conn: ConnId, bytes: Vec<u8>) {
+    fn send_owned(&mut self, conn: ConnId, mut bytes: Vec<u8>) -> Vec<u8> {
         let key = conn.0;
-        let Some(conn) = self.conns.get_mut(key).filter(|conn| conn.has_owner()) else { return };
-        conn.outbox.append_owned(bytes, &mut self.pool);
+        let Some(conn) = self.conns.get_mut(key).filter(|conn| conn.has_owner()) else {
+            bytes.clear();
+            return bytes;
+        };
         if !conn.is_dirty {
             conn.is_dirty = true;
             self.dirty.push(key);
         }
+        conn.outbox.exchange(bytes, &mut self.pool)
     }
 
     fn unsent(&self, conn: ConnId) -> usize {

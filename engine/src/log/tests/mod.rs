@@ -16,6 +16,7 @@ pub(super) fn options() -> LogOptions {
         segment_bytes: SEGMENT,
         batch_bytes_max: 16 << 10,
         writes_in_flight: 3,
+        small_batch_bytes: 0,
         ..LogOptions::new(ServerId(1), 7)
     }
 }
@@ -49,8 +50,12 @@ impl Bench {
         Self::open(MemoryDisk::new(), 1)
     }
 
-    pub(super) fn open(mut disk: MemoryDisk, entropy: u64) -> Self {
-        let opened = Log::open(&mut disk, options(), entropy).unwrap();
+    pub(super) fn open(disk: MemoryDisk, entropy: u64) -> Self {
+        Self::with_options(disk, options(), entropy)
+    }
+
+    pub(super) fn with_options(mut disk: MemoryDisk, options: LogOptions, entropy: u64) -> Self {
+        let opened = Log::open(&mut disk, options, entropy).unwrap();
         let (log, report) = (opened.log, opened.report);
         let durable = log.durable();
         Self { disk, log, report, model: Vec::new(), durable, ops: Vec::new() }

@@ -75,6 +75,25 @@ fn what_gathers_while_the_disk_is_busy_goes_as_one_batch() {
 }
 
 #[test]
+fn a_small_batch_waits_for_the_write_under_way() {
+    let options = LogOptions { small_batch_bytes: 8 << 10, ..options() };
+    let mut bench = Bench::with_options(MemoryDisk::new(), options, 1);
+    bench.append_settled(1, 1..2, 10);
+    for counter in 2..20 {
+        bench.append(at(1, counter), 200);
+        bench.drain();
+    }
+    assert_eq!(writes(&bench).len(), 1, "the first went alone, and the others gather behind it");
+    bench.append(at(1, 20), 9000);
+    bench.drain();
+    assert_eq!(writes(&bench).len(), 2, "what is no longer small goes beside it");
+    bench.append(at(1, 21), 200);
+    bench.settle();
+    assert_eq!(bench.durable, at(1, 21));
+    bench.check();
+}
+
+#[test]
 fn every_write_is_durable_where_the_device_prefers_it() {
     let mut disk = MemoryDisk::new();
     let options = LogOptions { every_write_durable: true, ..options() };
