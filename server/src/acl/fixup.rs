@@ -55,12 +55,6 @@ impl Schemes {
     }
 }
 
-/// `world`, `anyone`, as it stands behind the permissions in most lists there are.
-const ANYONE: [u8; 19] = *b"\0\0\0\x05world\0\0\0\x06anyone";
-
-/// With its permissions.
-const ANYONE_BYTES: usize = 4 + ANYONE.len();
-
 /// Appends the list that a request's list becomes, count first: without duplicates, `auth` replaced
 /// by what the caller has proved. On a refusal `out` is as it was.
 pub fn fixup(
@@ -69,7 +63,7 @@ pub fn fixup(
     schemes: Schemes,
     out: &mut Vec<u8>,
 ) -> Result<(), ErrorCode> {
-    if acls.len() == 1 && acls.bytes().ends_with(&ANYONE) && acls.bytes().len() == ANYONE_BYTES {
+    if acls.is_for_anyone() {
         Writer(out).count(1);
         Writer(out).bytes(acls.bytes());
         return Ok(());

@@ -18,6 +18,9 @@ pub struct AclTable {
     entries: Vec<Option<Entry>>,
     vacant: Vec<AclId>,
     index: HashTable<AclId>,
+    /// The list that was asked for last: the next znode is likely to have it too. `AclId::OPEN`
+    /// where there is none.
+    recent: AclId,
     /// What an id that stands for no list shows.
     open: [Acl; 1],
 }
@@ -47,6 +50,7 @@ impl AclTable {
             entries: Vec::new(),
             vacant: Vec::new(),
             index: HashTable::new(),
+            recent: AclId::OPEN,
             open: [Acl::new(perms::ALL, "world", "anyone")],
         }
     }
@@ -80,11 +84,15 @@ impl AclTable {
             return AclId::OPEN;
         }
         let encoded = acls.bytes();
+        if self.recent != AclId::OPEN && *self.entry(self.recent).encoded == *encoded {
+            return self.recent;
+        }
         let hash = content_hash(encoded);
         let entries = &self.entries;
         let known = self.index.find(hash, |id| *entry(entries, *id).encoded == *encoded);
-        if let Some(id) = known {
-            return *id;
+        if let Some(&id) = known {
+            self.recent = id;
+            return id;
         }
         let list = owned(acls);
         let everyone = list
@@ -99,6 +107,7 @@ impl AclTable {
         self.entries[id.0 as usize - 1] = Some(new);
         let entries = &self.entries;
         self.index.insert_unique(hash, id, |id| entry(entries, *id).hash);
+        self.recent = id;
         id
     }
 
@@ -168,6 +177,9 @@ impl AclTable {
         let hash = self.entry(id).hash;
         if let Ok(found) = self.index.find_entry(hash, |other| *other == id) {
             found.remove();
+        }
+        if self.recent == id {
+            self.recent = AclId::OPEN;
         }
         self.entries[id.0 as usize - 1] = None;
         self.vacant.push(id);

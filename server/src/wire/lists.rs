@@ -22,6 +22,12 @@ impl<'a> AclRef<'a> {
     }
 }
 
+/// An entry for `world`, `anyone` as it stands behind the permissions in most lists there are.
+const ANYONE: [u8; 19] = *b"\0\0\0\x05world\0\0\0\x06anyone";
+
+/// With its permissions.
+const ANYONE_BYTES: usize = 4 + ANYONE.len();
+
 /// A request's access list. Null and empty are one: ZooKeeper refuses both alike.
 #[derive(Clone, Copy, Debug)]
 pub struct Acls<'a> {
@@ -33,6 +39,9 @@ impl<'a> Acls<'a> {
     pub fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let count = reader.count("acl")?.unwrap_or(0);
         let rest = reader.rest();
+        if count == 1 && is_for_anyone(rest) {
+            return Ok(Self { bytes: reader.bytes(ANYONE_BYTES, "acl")?, count });
+        }
         let start = reader.position();
         for _ in 0..count {
             reader.int("acl.perms")?;
@@ -50,6 +59,11 @@ impl<'a> Acls<'a> {
         self.count == 0
     }
 
+    /// Whether it is one entry, for `world`, `anyone`.
+    pub fn is_for_anyone(&self) -> bool {
+        self.count == 1 && is_for_anyone(self.bytes)
+    }
+
     /// The entries as the client encoded them, without the count. Equal bytes are equal lists.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -59,6 +73,11 @@ impl<'a> Acls<'a> {
         let mut reader = Reader::new(self.bytes);
         (0..self.count).map(move |_| AclRef::decode(&mut reader).expect("W2: checked by `decode`"))
     }
+}
+
+/// Whether these bytes begin with an entry for `world`, `anyone`.
+fn is_for_anyone(entries: &[u8]) -> bool {
+    entries.first_chunk::<ANYONE_BYTES>().is_some_and(|entry| entry.ends_with(&ANYONE))
 }
 
 /// A vector of strings. `None` at decoding is a null vector.
