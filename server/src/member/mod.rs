@@ -49,6 +49,7 @@ use std::collections::VecDeque;
 
 use ringkeeper_engine::replica::{Effect, Replica};
 use ringkeeper_engine::time::Millis;
+use ringkeeper_engine::zxid::Zxid;
 
 use crate::admin::Metrics;
 use crate::apply::{Applied, Database};
@@ -78,6 +79,8 @@ pub struct Member {
     replica: Replica,
     role: Role,
     serving_since: Millis,
+    /// The last zxid proposed here when the last turn ended.
+    proposed: Zxid,
 
     front: Frontend,
     session_ids: SessionIds,
@@ -108,6 +111,8 @@ pub struct Member {
 
     effects: Vec<Effect>,
     outputs: Vec<Output>,
+    /// What leaves behind the answers of the turn.
+    after_answers: Vec<Output>,
     applied: Applied,
     expired: Vec<SessionId>,
     frame: Vec<u8>,
@@ -129,6 +134,7 @@ impl Member {
             replica,
             role: Role::Looking,
             serving_since: Millis(0),
+            proposed: Zxid::ZERO,
             front: Frontend::default(),
             session_ids,
             outstanding: 0,
@@ -149,6 +155,7 @@ impl Member {
             trace_mask: TRACE_MASK_DEFAULT,
             effects: Vec::new(),
             outputs: Vec::new(),
+            after_answers: Vec::new(),
             applied: Applied::default(),
             expired: Vec::new(),
             frame: Vec::new(),

@@ -55,14 +55,22 @@ impl Member {
     pub fn end_turn(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) {
         self.checkpoint_turn();
         self.release_throttled(at);
+        let proposed = std::mem::replace(&mut self.proposed, self.replica.proposals().last());
+        let only_commits = self.role.leads() && proposed == self.proposed;
+        let before = self.outputs.len();
         let mut effects = std::mem::take(&mut self.effects);
         self.replica.end_turn(at.now, disk, &mut effects);
         self.effects = effects;
         self.carry_out(at, disk);
+        // Somebody waits for the answers, and with nothing proposed nobody for the packets.
+        if only_commits {
+            self.after_answers.extend(self.outputs.drain(before..));
+        }
         let levellings = self.replica.take_levellings();
         self.metrics.diff_count += levellings.diffs;
         self.metrics.snap_count += levellings.snaps;
         self.front.drain_out(|conn, bytes| self.outputs.push(Output::Send { conn, bytes }));
+        self.outputs.append(&mut self.after_answers);
         for conn in std::mem::take(&mut self.closing) {
             if self.forget(conn) {
                 self.outputs.push(Output::CloseAfterSending { conn });
