@@ -9,25 +9,41 @@
 //! - C2. The log always reaches back to the newest snapshot.
 //! - C3. Chunks under way are bounded: a slow disk slows the walk, not the memory.
 //! - C4. A snapshot is reported finished only when its bytes, its name and its directory are on
-//!   disk and it has been read back and verified.
+//!   disk and it has been read back and found to be what was written.
+//!
+//! When one is due. `snapCount` txns, jittered as in ZooKeeper, and the log since the last one
+//! weighs as much as that one did, at least one segment. So the bytes of all snapshots together are
+//! at most those of the log, however large the tree is and however fast it is written: each byte
+//! of a snapshot is paid for by a byte of log. And a start reads at most about two and a half times
+//! the tree: the snapshot, a log of its size over it, and what came while it was written.
+//!
+//! A `snapCount` below ZooKeeper's default is an operator's word that txns alone decide.
 //!
 //! Not here: the format (`snapshot`), threads (`runtime`).
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ringkeeper_engine::limits::SEGMENT_BYTES;
 use ringkeeper_engine::log::{Disk, DiskError, FileName};
 use ringkeeper_engine::zxid::Zxid;
 use tracing::info;
 
 use super::{Fatal, Member, Output};
+use crate::config::SnapshotOptions;
 use crate::digest::TreeDigest;
-use crate::snapshot::{Cut, SnapshotError, SnapshotWriter, open, verify};
+use crate::snapshot::{Cut, ReadBackError, SnapshotWriter};
 use crate::tree::CheckpointStep;
 
 /// Bytes of snapshot that one turn makes at most, and places of the tree it looks at.
 const SLICE_BYTES: usize = 64 << 10;
 const SLICE_SLOTS: u32 = 1024;
+
+/// The least log that a snapshot of a small tree waits for: one segment, which is kept anyway.
+const LOG_BYTES_MIN: u64 = SEGMENT_BYTES;
+
+/// From so many txns on, the log's weight counts too; ZooKeeper's default.
+const TXNS_WEIGHED: u64 = 100_000;
 
 /// Chunks the background has not written yet, at most.
 pub(super) const CHUNKS_UNDER_WAY: usize = 64;
@@ -58,14 +74,14 @@ pub enum SnapshotDone {
 #[derive(Debug)]
 pub enum SnapshotFailure {
     Disk(DiskError),
-    Verify { zxid: Zxid, error: SnapshotError },
+    ReadBack { zxid: Zxid, error: ReadBackError },
 }
 
 impl fmt::Display for SnapshotFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disk(error) => error.fmt(f),
-            Self::Verify { zxid, error } => {
+            Self::ReadBack { zxid, error } => {
                 write!(
                     f,
                     "{} was written and does not read back: {error}",
@@ -106,11 +122,10 @@ impl SnapshotTask {
             }
             SnapshotOp::Finish { digest } => {
                 if let Some((zxid, writer)) = self.writer.take() {
-                    writer.finish(disk, digest).map_err(SnapshotFailure::Disk)?;
-                    let summary = verify(open(disk, zxid));
-                    summary.map_err(|error| SnapshotFailure::Verify { zxid, error })?;
-                    let bytes = size_of(disk, zxid).map_err(SnapshotFailure::Disk)?;
-                    return Ok(Some(SnapshotDone::Finished { zxid, bytes }));
+                    let written = writer.finish(disk, digest).map_err(SnapshotFailure::Disk)?;
+                    let read_back = written.read_back(disk);
+                    read_back.map_err(|error| SnapshotFailure::ReadBack { zxid, error })?;
+                    return Ok(Some(SnapshotDone::Finished { zxid, bytes: written.bytes }));
                 }
             }
             SnapshotOp::Remove { zxid } => {
@@ -120,12 +135,6 @@ impl SnapshotTask {
         }
         Ok(None)
     }
-}
-
-fn size_of(disk: &mut dyn Disk, zxid: Zxid) -> Result<u64, DiskError> {
-    let files = disk.list()?;
-    let found = files.iter().find(|(file, _)| *file == FileName::Snapshot(zxid));
-    Ok(found.map_or(0, |(_, bytes)| *bytes))
 }
 
 /// Where the member is with its snapshots.
@@ -174,8 +183,9 @@ impl Progress {
         self.files.values().sum()
     }
 
-    fn newest_bytes(&self) -> u64 {
-        self.files.last_key_value().map_or(0, |(_, bytes)| *bytes)
+    /// How much log pays for a snapshot.
+    fn weight(&self) -> u64 {
+        self.files.last_key_value().map_or(0, |(_, bytes)| *bytes).max(LOG_BYTES_MIN)
     }
 
     /// The tree was loaded anew: a walk over the former one is void.
@@ -186,10 +196,23 @@ impl Progress {
         self.files.clear();
         for (file, bytes) in disk.list()? {
             if let FileName::Snapshot(zxid) = file {
-                self.files.insert(zxid, bytes);
+                self.found(zxid, bytes);
             }
         }
         Ok(())
+    }
+
+    pub(super) fn found(&mut self, zxid: Zxid, bytes: u64) {
+        self.files.insert(zxid, bytes);
+    }
+
+    /// Whether a snapshot is due; the log may have `budget` bytes in any case.
+    pub(super) fn is_due(&self, options: &SnapshotOptions, budget: u64, entropy: u64) -> bool {
+        let weight = if options.txns_max < TXNS_WEIGHED { 0 } else { self.weight() };
+        let by_bytes = options.log_bytes_max.unwrap_or(u64::MAX).min(budget);
+        self.is_inexact
+            || self.bytes >= weight && self.txns > self.threshold(options.txns_max, entropy)
+            || self.bytes > self.threshold(by_bytes, entropy)
     }
 
     /// Between half and all of `limit`, another value for each snapshot, so that the servers of an
@@ -224,19 +247,14 @@ impl Member {
     }
 
     fn is_snapshot_due(&self) -> bool {
-        let options = &self.options.config.snapshots;
-        let progress = &self.checkpoint;
-        let entropy = self.options.entropy;
-        // Writing the whole tree pays once the log since then has some weight beside it; the replay
-        // at a start is bounded by that weight.
-        let is_worth_it = progress.bytes >= progress.newest_bytes() / 2;
-        let by_bytes = options.log_bytes_max.unwrap_or(u64::MAX);
-        let by_bytes = by_bytes.min(self.options.config.data.disk_budget_bytes / 4);
+        let config = &self.options.config;
         // A tree that holds parts of later txns is not that of a moment.
         !self.db.is_settling()
-            && (progress.is_inexact
-                || is_worth_it && progress.txns > progress.threshold(options.txns_max, entropy)
-                || progress.bytes > progress.threshold(by_bytes, entropy))
+            && self.checkpoint.is_due(
+                &config.snapshots,
+                config.data.disk_budget_bytes / 4,
+                self.options.entropy,
+            )
     }
 
     pub(super) fn begin_snapshot(&mut self) {

@@ -66,5 +66,5 @@ pub fn adopt(source: impl Read, disk: &mut dyn Disk, zxid: Zxid) -> Result<(), A
         }
     }
     let sections = seal_and_sections(&mut window)?;
-    writer.finish_recorded(disk, sections.digest).map_err(AdoptError::Disk)
+    writer.finish_recorded(disk, sections.digest).map(drop).map_err(AdoptError::Disk)
 }

@@ -51,7 +51,7 @@ pub use restore::{Restored, restore};
 pub use scan::{Sections, Summary, scan, verify};
 pub use source::{SnapshotSource, open};
 pub use travel::Format;
-pub use writer::SnapshotWriter;
+pub use writer::{ReadBackError, SnapshotWriter, Written};
 
 use crate::digest::TreeDigest;
 

@@ -132,6 +132,6 @@ impl Intake for BodyIntake {
     /// (`LearnerHandler`, 3.9.5).
     fn finish(self: Box<Self>, disk: &mut dyn Disk) -> Result<(), DiskError> {
         assert!(self.ended, "S1: only a whole body becomes a snapshot");
-        self.writer.finish(disk, None)
+        self.writer.finish(disk, None).map(drop)
     }
 }

@@ -1,4 +1,9 @@
 //! A snapshot file in the making: header, body as it comes, seals, and only then its name (S1).
+//!
+//! What a disk has of it is proved by its length and the checksum of all bytes, not by parsing:
+//! that what was written is a snapshot is a promise of the encoder, kept by tests.
+
+use std::fmt;
 
 use ringkeeper_engine::jute::Writer;
 use ringkeeper_engine::log::{Disk, DiskError, FileName};
@@ -8,8 +13,63 @@ use simd_adler32::Adler32;
 use super::{MAGIC, RecordedDigest, TERMINATOR, VERSION};
 use crate::digest::{self, TreeDigest};
 
-/// What is gathered before it is written.
-const CHUNK_BYTES: usize = 256 << 10;
+/// What is gathered before it is written: whole blocks, so that none is written twice.
+const CHUNK_BYTES: usize = 512 << 10;
+
+/// What is read back at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// A snapshot as it was handed to the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Written {
+    pub zxid: Zxid,
+    pub bytes: u64,
+    /// Of the whole file, last seal included.
+    adler: u32,
+}
+
+/// A file holds something else than was written to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadBackError {
+    Disk(DiskError),
+    /// So many bytes of one checksum were written, and so many of another read.
+    Differs {
+        written: (u64, u32),
+        read: (u64, u32),
+    },
+}
+
+impl fmt::Display for ReadBackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(error) => error.fmt(f),
+            Self::Differs { written, read } => write!(
+                f,
+                "{} bytes with adler32 {:#x} were written, {} with {:#x} are there",
+                written.0, written.1, read.0, read.1
+            ),
+        }
+    }
+}
+
+impl Written {
+    /// Reads the file, past any cache where the disk can, and compares.
+    pub fn read_back(&self, disk: &mut dyn Disk) -> Result<(), ReadBackError> {
+        let file = FileName::Snapshot(self.zxid);
+        let mut buffer = vec![0; READ_BYTES];
+        let (mut adler, mut at) = (Adler32::new(), 0);
+        loop {
+            let count = disk.read(file, at, &mut buffer).map_err(ReadBackError::Disk)?;
+            adler.write(&buffer[..count]);
+            at += count as u64;
+            if count < buffer.len() {
+                break;
+            }
+        }
+        let (written, read) = ((self.bytes, self.adler), (at, adler.finish()));
+        if written == read { Ok(()) } else { Err(ReadBackError::Differs { written, read }) }
+    }
+}
 
 /// Writes `SnapshotAside(zxid)`, which becomes `Snapshot(zxid)` when it is whole.
 pub struct SnapshotWriter {
@@ -39,9 +99,13 @@ impl SnapshotWriter {
 
     /// Takes the next bytes of the body.
     pub fn append(&mut self, disk: &mut dyn Disk, bytes: &[u8]) -> Result<(), DiskError> {
-        for piece in bytes.chunks(CHUNK_BYTES) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = CHUNK_BYTES - self.gathered.len();
+            let (piece, after) = rest.split_at(room.min(rest.len()));
             self.gather(piece);
-            if self.gathered.len() >= CHUNK_BYTES {
+            rest = after;
+            if self.gathered.len() == CHUNK_BYTES {
                 self.flush(disk)?;
             }
         }
@@ -52,7 +116,11 @@ impl SnapshotWriter {
     ///
     /// Compat: without a digest the section holds zeros, which readers take for none
     /// (`ZxidDigest`, 3.9.5).
-    pub fn finish(self, disk: &mut dyn Disk, tree: Option<TreeDigest>) -> Result<(), DiskError> {
+    pub fn finish(
+        self,
+        disk: &mut dyn Disk,
+        tree: Option<TreeDigest>,
+    ) -> Result<Written, DiskError> {
         let (zxid, version) = (self.zxid, digest::VERSION);
         self.finish_recorded(disk, tree.map(|tree| RecordedDigest { zxid, version, tree }))
     }
@@ -62,7 +130,7 @@ impl SnapshotWriter {
         mut self,
         disk: &mut dyn Disk,
         recorded: Option<RecordedDigest>,
-    ) -> Result<(), DiskError> {
+    ) -> Result<Written, DiskError> {
         self.seal();
         let mut section = Vec::new();
         let mut out = Writer(&mut section);
@@ -78,7 +146,8 @@ impl SnapshotWriter {
         let aside = FileName::SnapshotAside(self.zxid);
         disk.sync(aside)?;
         disk.rename(aside, FileName::Snapshot(self.zxid))?;
-        disk.sync_dir()
+        disk.sync_dir()?;
+        Ok(Written { zxid: self.zxid, bytes: self.written, adler: self.adler.finish() })
     }
 
     /// The checksum of everything so far; readers go on counting over the seal itself.

@@ -13,6 +13,8 @@
 //!
 //! Not here: what stands around the znodes in a file (`snapshot`).
 
+use std::collections::VecDeque;
+
 use ringkeeper_engine::jute::Writer;
 
 use super::Tree;
@@ -26,11 +28,15 @@ pub enum CheckpointStep {
     Done,
 }
 
+/// Pre-images are gathered in pieces, so that handing out what a long wait left is no long copy.
+const PIECE_BYTES: usize = 64 << 10;
+
 pub(super) struct Checkpoint {
     /// Next slot of the walk, and the first that was not there at the beginning.
     at: u32,
     end: u32,
-    /// Written just before a change, not handed out yet.
+    /// Written just before a change, not handed out yet: whole pieces, and the one that fills.
+    full: VecDeque<Vec<u8>>,
     pre_images: Vec<u8>,
     /// Ancestors on the way to a znode, kept for its capacity.
     chain: Vec<ZnodeId>,
@@ -44,6 +50,7 @@ impl Tree {
         self.checkpoint = Some(Checkpoint {
             at: 0,
             end: self.arena.slots(),
+            full: VecDeque::new(),
             pre_images: Vec::new(),
             chain: Vec::new(),
         });
@@ -55,11 +62,15 @@ impl Tree {
 
     /// Bytes of znodes that changed and wait for the next slice.
     pub fn checkpoint_backlog(&self) -> usize {
-        self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.pre_images.len())
+        self.checkpoint.as_ref().map_or(0, |checkpoint| {
+            let full: usize = checkpoint.full.iter().map(Vec::len).sum();
+            full + checkpoint.pre_images.len()
+        })
     }
 
-    /// Appends to `out` what changes forced to be written, then the next `slots` of the walk, or
-    /// fewer if `out` grows beyond `bytes`.
+    /// Appends to `out` what changes forced to be written, piece by piece, and when that is out the
+    /// next `slots` of the walk; fewer if `out` grows beyond `bytes`. What the walk writes may stand
+    /// below what a change wrote, never the other way round, so the walk comes last (C1).
     ///
     /// Each record is `path, data, acl id, stat` as in ZooKeeper's snapshots, parents first.
     pub fn checkpoint_slice(
@@ -69,7 +80,12 @@ impl Tree {
         out: &mut Vec<u8>,
     ) -> CheckpointStep {
         let mut checkpoint = self.checkpoint.take().expect("begun, and not done");
-        out.append(&mut checkpoint.pre_images);
+        if let Some(piece) = checkpoint.full.pop_front() {
+            append(out, piece);
+            self.checkpoint = Some(checkpoint);
+            return CheckpointStep::More;
+        }
+        append(out, std::mem::take(&mut checkpoint.pre_images));
         let end = checkpoint.end.min(checkpoint.at.saturating_add(slots));
         while checkpoint.at < end && out.len() < bytes {
             let slot = checkpoint.at;
@@ -102,6 +118,9 @@ impl Tree {
     fn write_before_change(&mut self, id: ZnodeId) {
         let mut checkpoint = self.checkpoint.take().expect("the caller has looked");
         self.write_with_ancestors(id, &mut checkpoint.chain, &mut checkpoint.pre_images);
+        if checkpoint.pre_images.len() >= PIECE_BYTES {
+            checkpoint.full.push_back(std::mem::take(&mut checkpoint.pre_images));
+        }
         self.checkpoint = Some(checkpoint);
     }
 
@@ -128,6 +147,14 @@ impl Tree {
         writer.buffer(znode.data());
         writer.long(znode.acl.persisted());
         znode.persisted().encode(&mut writer);
+    }
+}
+
+fn append(out: &mut Vec<u8>, mut piece: Vec<u8>) {
+    if out.is_empty() && piece.len() > out.capacity() {
+        *out = piece;
+    } else {
+        out.append(&mut piece);
     }
 }
 

@@ -5,7 +5,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use ringkeeper::member::{Moment, Output, SnapshotOp};
+use ringkeeper::member::{Moment, Output, SnapshotDone, SnapshotOp};
+use ringkeeper::snapshot;
 use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::replica::{Event, Port};
 use ringkeeper_engine::time::Millis;
@@ -394,7 +395,7 @@ impl World {
                 }
             }
             Output::ClosePeer { link } => self.close_link(End { server, life, link }),
-            Output::Snapshot(op) => self.snapshot(server, op),
+            Output::Snapshot(op) => self.snapshot(server, op)?,
             Output::Fatal(reason) => {
                 if !self.servers[server].disk.is_cut() {
                     return Err(format!("server {} ends: {reason}", server + 1));
@@ -459,11 +460,22 @@ impl World {
         self.at(at, Happening::LinkClosed { end: other });
     }
 
-    fn snapshot(&mut self, server: usize, op: SnapshotOp) {
+    /// What a server compares by checksum alone is parsed here in full: our encoder is right.
+    fn snapshot(&mut self, server: usize, op: SnapshotOp) -> Result<(), String> {
         let Server { member, disk, task, .. } = &mut self.servers[server];
-        if let (Some(done), Some(member)) = (task.carry_out(op, disk), member) {
+        let Some(done) = task.carry_out(op, disk) else { return Ok(()) };
+        if let SnapshotDone::Finished { zxid, .. } = done {
+            let summary = snapshot::verify(snapshot::open(disk, zxid))
+                .map_err(|error| format!("the snapshot {zxid} does not parse: {error}"))?;
+            let recorded = summary.sections.digest.filter(|recorded| recorded.zxid == zxid);
+            if recorded.is_some_and(|recorded| recorded.tree != summary.digest) {
+                return Err(format!("the snapshot {zxid} is not of the digest it records"));
+            }
+        }
+        if let Some(member) = member {
             member.snapshot_done(done, disk);
         }
+        Ok(())
     }
 }
 

@@ -4,9 +4,10 @@
 //! Invariants:
 //! - FI1. One process at a time: an exclusive `flock` on `ringkeeper/lock`, which the kernel gives
 //!   back when the process ends, however it ends.
-//! - FI2. Segments, spares and the superblock are opened O_DIRECT everywhere, or, where the
-//!   filesystem refuses that, nowhere. Never both: pages in the cache would make every direct write
-//!   wait for them, and a read through the cache after a failed sync shows what is not on the disk.
+//! - FI2. Segments, spares, the superblock and snapshots are opened O_DIRECT everywhere, or, where
+//!   the filesystem refuses that, nowhere. Never both: pages in the cache would make every direct
+//!   write wait for them, a read through the cache shows what need not be on the disk, and a
+//!   snapshot that fills the cache with pages to be written stalls the log's own writes.
 
 use std::ffi::CString;
 use std::fmt;
@@ -190,10 +191,14 @@ impl Directory {
     }
 }
 
-/// Whether the file is read and written in whole blocks (FI2). Snapshots are not: they are long,
-/// read once, and no reader of theirs trusts the cache after a failed sync, for the process is over.
+/// Whether the file goes past the cache, in whole blocks (FI2).
 pub(super) fn is_blocks(file: FileName) -> bool {
-    matches!(file, FileName::Segment(_) | FileName::Spare(_) | FileName::Superblock)
+    !matches!(file, FileName::Import | FileName::ImportAside)
+}
+
+/// Whether the file's length is that of its bytes, though its last block is written whole.
+pub(super) fn is_exact(file: FileName) -> bool {
+    matches!(file, FileName::Snapshot(_) | FileName::SnapshotAside(_))
 }
 
 /// A call that a signal interrupted has done nothing.
@@ -332,9 +337,11 @@ mod tests {
         let folder = Folder::new();
         let directory = Directory::open(folder.path(), folder.path()).unwrap();
         let is_direct = directory.describe() == "O_DIRECT";
-        let blocks = [FileName::Superblock, FileName::Segment(1), FileName::Spare(1)];
-        let streams = [FileName::Snapshot(Zxid(1)), FileName::SnapshotAside(Zxid(1))];
-        for file in blocks.into_iter().chain(streams) {
+        let log = [FileName::Superblock, FileName::Segment(1), FileName::Spare(1)];
+        let snapshots = [FileName::Snapshot(Zxid(1)), FileName::SnapshotAside(Zxid(1))];
+        let blocks = [&log[..], &snapshots[..]].concat();
+        let streams = [FileName::Import, FileName::ImportAside];
+        for file in blocks.iter().copied().chain(streams) {
             let opened = directory.open_with(file, OFlags::RDWR | OFlags::CREATE).unwrap();
             let flags = rustix::fs::fcntl_getfl(&opened).unwrap();
             let expected = is_direct && blocks.contains(&file);

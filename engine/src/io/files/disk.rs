@@ -1,9 +1,9 @@
 //! The log's blocking verbs on a real directory.
 //!
-//! Segments, spares and the superblock are read and written in whole blocks through an aligned
-//! buffer, past the page cache (FI2): what is read is what the disk has. A write that covers part of
-//! a block reads the rest of it first, so such a file's length is always whole blocks. Snapshots
-//! are read and written as they come.
+//! Files are read and written in whole blocks through an aligned buffer, past the page cache (FI2):
+//! what is read is what the disk has. A write that covers part of a block reads the rest of it
+//! first, so a file's length is always whole blocks; a snapshot is cut to its length afterwards.
+//! The notes of an import are read and written as they come.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, fdatasync};
 use rustix::io::Errno as Failure;
 
-use super::directory::{Directory, again, is_blocks};
+use super::directory::{Directory, again, is_blocks, is_exact};
 use crate::limits::BLOCK;
 use crate::log::{Disk, DiskError, DiskVerb, FileName, Slab};
 
@@ -95,20 +95,31 @@ impl FileDisk {
         }
         self.open(file, OFlags::CREATE)?;
         let within = (offset % BLOCK as u64) as usize;
+        let base = offset - within as u64;
         let count = bytes.len().min(STRETCH - within);
         let whole = (within + count).next_multiple_of(BLOCK);
-        if within != 0 || within + count != whole {
+        let is_partial = within != 0 || within + count != whole;
+        let (_, _, fd) = self.last.as_ref().expect("it has just been opened");
+        let length = if is_partial && is_exact(file) {
+            let before = u64::try_from(rustix::fs::fstat(fd)?.st_size).unwrap_or(0);
+            Some(before.max(offset + count as u64))
+        } else {
+            None
+        };
+        if is_partial {
             // Part of a block is written: the rest stays what it is, or is zero past the end.
-            let (_, end) = self.read_blocks(file, offset - within as u64, whole)?;
+            let (_, end) = self.read_blocks(file, base, whole)?;
             self.aligned[end..whole].fill(0);
         }
         self.aligned[within..within + count].copy_from_slice(&bytes[..count]);
-        let base = offset - within as u64;
         let (_, _, fd) = self.last.as_ref().expect("it has just been opened");
         let written = again(|| rustix::io::pwrite(fd, &self.aligned[..whole], base))?;
         if written != whole {
             // Unlike a failure this may be repeated, but it does not happen on a sound disk.
             return Err(Failure::IO);
+        }
+        if let Some(length) = length.filter(|length| *length < base + whole as u64) {
+            again(|| rustix::fs::ftruncate(fd, length))?;
         }
         Ok(count)
     }

@@ -5,6 +5,8 @@ use ringkeeper_engine::zxid::Zxid;
 
 use super::harness::{Alone, create, set_data};
 use super::{CREATE, SET};
+use crate::config::SnapshotOptions;
+use crate::member::checkpoint::Progress;
 use crate::member::{SnapshotDone, SnapshotOp, SnapshotTask};
 use crate::snapshot::{open, restore};
 use crate::tree::OwnerRules;
@@ -44,6 +46,31 @@ fn a_snapshot_is_of_the_moment_it_began_whatever_comes_after() {
     let recorded = restored.recorded.expect("a digest is recorded");
     assert_eq!((recorded.zxid, recorded.tree), (began, restored.digest));
     assert!(restored.tree.find("/later").is_none());
+}
+
+/// What snapshots cost is bounded by what the log costs, unless an operator wants them more often.
+#[test]
+fn a_snapshot_waits_for_as_much_log_as_the_last_one_has() {
+    const MB: u64 = 1 << 20;
+    let due = |snap_count: u64, newest: u64, txns: u64, log: u64| {
+        let mut progress = Progress::default();
+        if newest > 0 {
+            progress.found(Zxid(1), newest);
+        }
+        for at in 0..txns {
+            // All of it with the first.
+            progress.note(if at == 0 { log as usize } else { 0 });
+        }
+        let options = SnapshotOptions { txns_max: snap_count, log_bytes_max: None };
+        progress.is_due(&options, 2560 * MB, 7)
+    };
+    assert!(!due(100_000, 0, 100_001, 63 * MB), "a small tree: one segment");
+    assert!(due(100_000, 0, 100_001, 64 * MB));
+    assert!(!due(100_000, 0, 49_999, 200 * MB), "few txns, however large");
+    assert!(!due(100_000, 200 * MB, 900_000, 199 * MB), "as much as the last one");
+    assert!(due(100_000, 200 * MB, 900_000, 200 * MB));
+    assert!(due(99_999, 200 * MB, 100_000, MB), "below the default txns alone count");
+    assert!(due(100_000, 9000 * MB, 10, 2560 * MB + 1), "the budget is the budget");
 }
 
 #[test]

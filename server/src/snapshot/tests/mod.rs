@@ -105,6 +105,30 @@ fn what_was_written_is_restored() {
     }
 }
 
+/// What stands on a disk is compared with what was handed to it, to the bit and to the byte.
+#[test]
+fn a_snapshot_that_reads_back_otherwise_is_found() {
+    let mut server = Server::new(3, 300);
+    let mut disk = MemoryDisk::new();
+    let cut = server.cut();
+    let digest = cut.digest();
+    let mut writer = SnapshotWriter::new(ZXID);
+    writer.append(&mut disk, &cut.whole(&mut server.tree)).unwrap();
+    let written = writer.finish(&mut disk, Some(digest)).unwrap();
+    let file = FileName::Snapshot(ZXID);
+    assert_eq!(written.bytes, whole(&disk).len() as u64);
+    written.read_back(&mut disk).expect("it is what was written");
+    let bytes = whole(&disk);
+    for at in (0..bytes.len()).step_by(97).chain([bytes.len() - 1]) {
+        disk.write(file, at as u64, &[bytes[at] ^ 1]).unwrap();
+        assert!(written.read_back(&mut disk).is_err(), "byte {at}");
+        disk.write(file, at as u64, &[bytes[at]]).unwrap();
+    }
+    written.read_back(&mut disk).expect("it is what was written again");
+    disk.write(file, bytes.len() as u64, &[0]).unwrap();
+    assert!(written.read_back(&mut disk).is_err(), "a byte more");
+}
+
 /// The file is of the moment the cut began, whatever happens until its last slice.
 #[test]
 fn writes_during_a_snapshot_are_not_in_it() {
