@@ -141,6 +141,7 @@ impl Cursor {
         if let Some((number, offset)) = self.place
             && let Some(index) = log.index_of(number)
             && offset < log.segments[index].end
+            && self.after < log.segments[index].last
         {
             return Ok((number, offset));
         }

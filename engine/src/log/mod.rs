@@ -45,7 +45,7 @@ pub use disk::{Disk, DiskDone, DiskError, DiskOp, DiskVerb, FileName, OpId};
 pub use founding::Founding;
 pub use history::{History, Run};
 pub use memory_disk::MemoryDisk;
-pub use recover::{Damage, Opened, RecoveryReport};
+pub use recover::{Damage, Opened, RecoveryReport, newest_snapshot};
 pub use segment::prepare_segment;
 pub use slab::Slab;
 pub use superblock::{Marker, Superblock};
@@ -78,6 +78,9 @@ pub struct LogOptions {
     /// Every write carries its own durability (`RWF_DSYNC`) and none is flushed: the quicker way on
     /// a device with FUA or without a volatile cache.
     pub every_write_durable: bool,
+    /// At a start, segments that the newest snapshot makes needless are not read but taken at the
+    /// word of their headers; a cursor checks what it reads of them.
+    pub passes_over: bool,
     pub server_id: ServerId,
     pub cluster_id: u64,
 }
@@ -92,6 +95,7 @@ impl LogOptions {
             small_batch_bytes: limits::SMALL_BATCH_BYTES,
             spares: 2,
             every_write_durable: false,
+            passes_over: false,
             server_id,
             cluster_id,
         }

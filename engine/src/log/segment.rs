@@ -116,6 +116,12 @@ impl Segment {
         Self { header, size, end: BLOCK as u64, last: header.base, marks }
     }
 
+    /// One that is left, known from its header and from that of the next: where its batches end
+    /// is not known, but that none is beyond `last`.
+    pub(super) fn passed_over(header: SegmentHeader, size: u64, last: Zxid) -> Self {
+        Self { header, size, end: size, last, marks: vec![(BLOCK as u64, header.first)] }
+    }
+
     pub(super) fn file(&self) -> FileName {
         FileName::Segment(self.header.number)
     }

@@ -78,8 +78,13 @@ impl Window {
     }
 }
 
-/// Writes zeros over every block of `from..to` that is not zero; how many bytes that were. The
-/// caller syncs.
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
+
+/// What is zeroed by one write.
+const ZERO_BYTES: usize = WINDOW_BYTES;
+
+/// Writes zeros wherever `from..to` is not zero, in runs; how many bytes that were. The caller
+/// syncs.
 pub(super) fn zero_out(
     disk: &mut dyn Disk,
     file: FileName,
@@ -89,12 +94,19 @@ pub(super) fn zero_out(
     let mut window = Window::default();
     let mut zeroed = 0;
     let mut at = from;
-    while let Some(block) = window.fetch(disk, file, at, BLOCK, to)? {
-        if block.iter().any(|&byte| byte != 0) {
-            disk.write(file, at, &[0; BLOCK])?;
-            zeroed += BLOCK as u64;
+    while at < to {
+        let len = ZERO_BYTES.min((to - at) as usize);
+        let Some(bytes) = window.fetch(disk, file, at, len, to)? else { break };
+        let is_used = |block: &[u8]| *block != ZEROS[..block.len()];
+        let first = bytes.chunks(BLOCK).position(is_used);
+        let last = first.and_then(|_| bytes.chunks(BLOCK).rposition(is_used));
+        if let (Some(first), Some(last)) = (first, last) {
+            let count = (last + 1 - first) * BLOCK;
+            disk.write(file, at + (first * BLOCK) as u64, &vec![0; count])?;
+            window.forget();
+            zeroed += count as u64;
         }
-        at += BLOCK as u64;
+        at += len as u64;
     }
     Ok(zeroed)
 }

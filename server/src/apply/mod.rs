@@ -86,22 +86,24 @@ impl Guard<'_> {
 impl Database {
     /// A new server's, before its first txn.
     pub fn new(rules: OwnerRules, is_digest_enabled: bool) -> Self {
-        let tree = Tree::new(rules);
-        Self::restored(tree, AclTable::new(), BTreeMap::new(), Zxid::ZERO, is_digest_enabled)
+        let mut tree = Tree::new(rules);
+        let digest = is_digest_enabled.then(|| TreeDigest::of(&mut tree));
+        Self::restored(tree, AclTable::new(), BTreeMap::new(), Zxid::ZERO, digest)
     }
 
-    /// What a snapshot held: counts quotas and digests afresh.
+    /// What a snapshot held, with the digest that its reader computed: counts quotas afresh.
     pub fn restored(
         mut tree: Tree,
         acls: AclTable,
         sessions: BTreeMap<SessionId, i32>,
         last_zxid: Zxid,
-        is_digest_enabled: bool,
+        digest: Option<TreeDigest>,
     ) -> Self {
         let mut quotas = Quotas::new();
+        // What it changes lies where nothing counts for the digest.
         quotas.restore(&mut tree);
-        let digest =
-            if is_digest_enabled { TreeDigest::of(&mut tree) } else { TreeDigest::default() };
+        let is_digest_enabled = digest.is_some();
+        let digest = digest.unwrap_or_default();
         Self {
             tree,
             acls,

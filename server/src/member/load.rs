@@ -9,8 +9,10 @@ use ringkeeper_engine::log::{CursorError, Disk, DiskError, FileName, Log};
 use ringkeeper_engine::zab::packets::Packet;
 use ringkeeper_engine::zxid::Zxid;
 
-use super::{Member, MemberOptions};
+use super::Member;
+use super::options::owner_rules;
 use crate::apply::{Applied, Database};
+use crate::config::{Config, TreeOptions};
 use crate::snapshot::{SnapshotError, open, restore};
 
 /// Bytes of log read at a time.
@@ -47,19 +49,34 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// The tree of the newest snapshot, read while the log was opened.
+pub struct EarlyTree {
+    snapshot: Zxid,
+    db: Database,
+}
+
+impl EarlyTree {
+    /// `None` where it cannot be read: whoever needs it will meet the same, and say so.
+    pub fn read(disk: &mut dyn Disk, snapshot: Zxid, config: &Config) -> Option<Self> {
+        let db = from_snapshot(disk, snapshot, &config.tree).ok()?;
+        Some(Self { snapshot, db })
+    }
+}
+
 /// The tree of `snapshot` (`None`: of a server nobody has written to) with the log's txns up to
 /// and with `upto` applied.
-pub(super) fn load(
+fn load(
     disk: &mut dyn Disk,
     log: &Log,
-    options: &MemberOptions,
+    options: &TreeOptions,
+    early: Option<EarlyTree>,
     snapshot: Option<Zxid>,
     upto: Zxid,
 ) -> Result<Database, LoadError> {
-    let (rules, digests) = (options.owner_rules(), options.config.tree.digests);
-    let mut db = match snapshot {
-        Some(zxid) => from_snapshot(disk, zxid, options)?,
-        None => Database::new(rules, digests),
+    let mut db = match (snapshot, early) {
+        (Some(zxid), Some(early)) if early.snapshot == zxid => early.db,
+        (Some(zxid), _) => from_snapshot(disk, zxid, options)?,
+        (None, _) => Database::new(owner_rules(options), options.digests),
     };
     replay(disk, log, &mut db, upto)?;
     Ok(db)
@@ -68,13 +85,13 @@ pub(super) fn load(
 fn from_snapshot(
     disk: &mut dyn Disk,
     zxid: Zxid,
-    options: &MemberOptions,
+    options: &TreeOptions,
 ) -> Result<Database, LoadError> {
-    let restored = restore(open(disk, zxid), options.owner_rules())
+    let restored = restore(open(disk, zxid), owner_rules(options))
         .map_err(|error| LoadError::Snapshot { zxid, error })?;
-    let digests = options.config.tree.digests;
+    let digest = options.digests.then_some(restored.digest);
     let (tree, acls, sessions) = (restored.tree, restored.acls, restored.sessions);
-    let mut db = Database::restored(tree, acls, sessions, zxid, digests);
+    let mut db = Database::restored(tree, acls, sessions, zxid, digest);
     match restored.recorded {
         Some(recorded) if recorded.zxid > zxid => {
             db.suspend_digests(recorded.zxid, recorded.tree);
@@ -109,6 +126,11 @@ fn replay(disk: &mut dyn Disk, log: &Log, db: &mut Database, upto: Zxid) -> Resu
 }
 
 impl Member {
+    /// To be called before `start`, which then needs not read the snapshot.
+    pub fn has_read(&mut self, early: EarlyTree) {
+        self.early = Some(early);
+    }
+
     /// Forgets the tree and loads it from the disk.
     pub(super) fn reload(
         &mut self,
@@ -117,7 +139,8 @@ impl Member {
         upto: Zxid,
         disk: &mut dyn Disk,
     ) -> Result<(), LoadError> {
-        let loaded = load(disk, self.replica.log(), &self.options, snapshot, upto)?;
+        let (log, options) = (self.replica.log(), &self.options.config.tree);
+        let loaded = load(disk, log, options, self.early.take(), snapshot, upto)?;
         let before = std::mem::replace(&mut self.db, loaded);
         self.note_reload(before);
         if let Some(quorum) = &self.options.config.quorum {

@@ -40,6 +40,7 @@ mod words;
 mod write;
 
 pub use checkpoint::{SnapshotDone, SnapshotFailure, SnapshotOp, SnapshotTask};
+pub use load::EarlyTree;
 pub use load::LoadError;
 pub use options::MemberOptions;
 pub use output::{Fatal, Output};
@@ -93,6 +94,8 @@ pub struct Member {
     is_stopping: bool,
 
     db: Database,
+    /// Read before the first reload asks for it.
+    early: Option<EarlyTree>,
     watches: Watches,
     prep: Prep,
     /// Where this server leads: every session's time.
@@ -125,7 +128,7 @@ impl Member {
         let rules = options.rules();
         let config = &options.config;
         let prep = Prep::new(options.prep());
-        let db = Database::new(options.owner_rules(), config.tree.digests);
+        let db = Database::new(options::owner_rules(&config.tree), config.tree.digests);
         // The entropy is as good a start as the clock: ids of two lives differ.
         let session_ids = SessionIds::new(config.me.0, options.entropy);
         let watches = Watches::new(options.entropy);
@@ -142,6 +145,7 @@ impl Member {
             closing: Vec::new(),
             is_stopping: false,
             db,
+            early: None,
             watches,
             prep,
             tracker: None,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::acl::AclRules;
 use crate::admin::{Environment, Whitelist};
 use crate::auth::AuthOptions;
-use crate::config::Config;
+use crate::config::{Config, TreeOptions};
 use crate::prep::PrepOptions;
 use crate::session::SessionLimits;
 use crate::tree::OwnerRules;
@@ -65,9 +65,9 @@ impl MemberOptions {
             ..PrepOptions::default()
         }
     }
+}
 
-    /// How ephemeral owners are read.
-    pub(super) fn owner_rules(&self) -> OwnerRules {
-        OwnerRules { extended_types: self.config.tree.extended_types, ..OwnerRules::default() }
-    }
+/// How ephemeral owners are read.
+pub(super) fn owner_rules(options: &TreeOptions) -> OwnerRules {
+    OwnerRules { extended_types: options.extended_types, ..OwnerRules::default() }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ringkeeper_engine::io::files::{Directory, FileDisk};
 use ringkeeper_engine::io::{self, Io, ListenerId, Reactor, ReactorOptions, entropy};
-use ringkeeper_engine::log::{Log, LogOptions, Opened};
+use ringkeeper_engine::log::{Log, LogOptions, Opened, newest_snapshot};
 use ringkeeper_engine::quorum::{Address, Ensemble};
 use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
 use tracing::{info, warn};
@@ -22,7 +22,7 @@ use super::import::{Beside, DataFolders, ImportRefusal, beside, import_version2}
 use super::signals;
 use crate::admin::Environment;
 use crate::config::{Config, IoBackend};
-use crate::member::{Member, MemberOptions};
+use crate::member::{EarlyTree, Member, MemberOptions};
 use crate::snapshot::Format;
 
 /// How often a port in use is tried again, and how long after: a server that was killed leaves its
@@ -32,6 +32,13 @@ const BIND_PAUSE: Duration = Duration::from_millis(50);
 
 /// How many dialled connections may wait to be accepted on the servers' ports.
 const PEER_BACKLOG: u16 = 128;
+
+/// How much of the log a start keeps in memory between recovery and replay: the end of it, which
+/// the newest snapshot does not have, is seldom more.
+const LOG_BYTES_KEPT: usize = 192 << 20;
+
+/// A snapshot is read once.
+const SNAPSHOT_BYTES_KEPT: usize = 4 << 20;
 
 /// Why a server does not start, with its exit code.
 struct Refusal {
@@ -108,7 +115,9 @@ fn run(config: Config) -> Result<(), Refusal> {
     info!("{}", reactor.describe());
     let mut disk = FileDisk::new(Arc::clone(&directory));
     let listeners = listen(&config, reactor.io())?;
-    let member = member(config.clone(), &mut disk)?;
+    // Until the core's first turn nobody else writes what is read here.
+    disk.read_ahead(LOG_BYTES_KEPT);
+    let member = member(config.clone(), &mut disk, &directory)?;
     let (background, Answers { answers, sender }) =
         Background::start(FileDisk::new(directory), reactor.waker())
             .map_err(|error| refused(UNEXPECTED, format!("no background thread: {error}")))?;
@@ -138,15 +147,31 @@ fn reactor(config: &Config, directory: &Arc<Directory>) -> Result<Box<dyn Reacto
         .map_err(|error| refused(UNEXPECTED, error))
 }
 
-fn member(config: Config, disk: &mut FileDisk) -> Result<Member, Refusal> {
+/// Opens the log, and reads the snapshot meanwhile.
+fn member(
+    config: Config,
+    disk: &mut FileDisk,
+    directory: &Arc<Directory>,
+) -> Result<Member, Refusal> {
     let seed = entropy::random_u64();
-    let opened = Log::open(disk, LogOptions::new(config.me, 0), seed)
-        .map_err(|error| refused(UNEXPECTED, error))?;
+    let log_options = LogOptions { passes_over: true, ..LogOptions::new(config.me, 0) };
+    let mut snapshots = FileDisk::new(Arc::clone(directory));
+    let snapshot = newest_snapshot(&mut snapshots);
+    let (opened, early) = std::thread::scope(|scope| {
+        let log = scope.spawn(|| Log::open(disk, log_options, seed));
+        let early = snapshot.and_then(|zxid| {
+            snapshots.read_ahead(SNAPSHOT_BYTES_KEPT);
+            EarlyTree::read(&mut snapshots, zxid, &config)
+        });
+        (log.join(), early)
+    });
+    let opened =
+        opened.expect("a panic ends the process").map_err(|error| refused(UNEXPECTED, error))?;
     refuse_stale(&config, disk, &opened)?;
     let report = opened.report;
     info!(
         last = %opened.log.appended(), batches = report.batches, torn_bytes = report.torn_bytes,
-        "log read"
+        segments_passed_over = report.passed_over, "log read"
     );
     if let Some(damage) = report.damage {
         warn!(
@@ -160,7 +185,11 @@ fn member(config: Config, disk: &mut FileDisk) -> Result<Member, Refusal> {
         environment: Rc::new(Environment::gather()),
         entropy: seed,
     };
-    Ok(Member::new(options, replica))
+    let mut member = Member::new(options, replica);
+    if let Some(early) = early {
+        member.has_read(early);
+    }
+    Ok(member)
 }
 
 fn replica_options(config: &Config) -> ReplicaOptions {

@@ -128,6 +128,7 @@ impl Core {
     /// Turns until the server is told to stop (`Ok`) or cannot go on.
     pub(super) fn run(mut self, reactor: &mut dyn Reactor) -> Result<(), Failure> {
         self.member.start(moment(), &mut self.disk);
+        self.disk.end_read_ahead();
         loop {
             self.end_turn(reactor.io());
             if let Some(reason) = self.fatal.take() {

@@ -103,6 +103,8 @@ pub enum SnapshotError {
     Tree {
         path: String,
     },
+    /// Some path stands there twice.
+    Twice,
 }
 
 impl fmt::Display for SnapshotError {
@@ -116,6 +118,7 @@ impl fmt::Display for SnapshotError {
             Self::Seal { section, found, computed } => {
                 write!(f, "the seal of the {section} is {found:#x}, its bytes have {computed:#x}")
             }
+            Self::Twice => write!(f, "a znode stands there twice"),
             Self::Tree { path } => write!(f, "{path} has no parent, or stands there twice"),
         }
     }

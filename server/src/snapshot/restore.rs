@@ -11,8 +11,10 @@ use super::body::Item;
 use super::scan::scan;
 use super::{RecordedDigest, SnapshotError};
 use crate::acl::AclTable;
-use crate::digest::TreeDigest;
-use crate::tree::{AclId, OwnerRules, Tree, content_hash, split};
+use crate::digest::{self, TreeDigest};
+use crate::tree::{
+    AclId, OwnerRules, RestoreError, RestoredZnode, Restorer, Tree, content_hash, split,
+};
 use crate::wire::{Acl, Acls, SessionId};
 
 /// What a snapshot said.
@@ -34,22 +36,26 @@ pub struct Restored {
 /// Reads a snapshot. Quotas are left to `Quotas::restore`.
 pub fn restore(source: impl Read, rules: OwnerRules) -> Result<Restored, SnapshotError> {
     let mut builder = Builder {
-        tree: Tree::bare(rules),
+        tree: Restorer::new(rules),
+        digest: TreeDigest::default(),
         acls: AclTable::bare(),
         ids: BTreeMap::new(),
         sessions: BTreeMap::new(),
         closed: 0,
     };
     let sections = scan(source, &mut |item| builder.take(item))?;
-    let Builder { mut tree, mut acls, sessions, closed, .. } = builder;
+    let Builder { tree, digest, mut acls, sessions, closed, .. } = builder;
     acls.purge_unused();
-    let digest = TreeDigest::of(&mut tree);
+    let mut tree = tree.finish().map_err(|_| SnapshotError::Twice)?;
+    // Without any znode there is a root all the same.
+    let digest = if tree.count() <= 2 { TreeDigest::of(&mut tree) } else { digest };
     let (recorded, last_processed) = (sections.digest, sections.last_processed);
     Ok(Restored { tree, acls, sessions, digest, recorded, last_processed, closed })
 }
 
 struct Builder {
-    tree: Tree,
+    tree: Restorer,
+    digest: TreeDigest,
     acls: AclTable,
     /// The snapshot's ids are not ours.
     ids: BTreeMap<i64, AclId>,
@@ -71,8 +77,13 @@ impl Builder {
             Item::Znode { path, data, acl, stat } => {
                 let acl = self.acl(*acl);
                 self.acls.keep(acl);
-                let restored = self.tree.restore(path, *data, acl, stat);
-                restored.map_err(|_| SnapshotError::Tree { path: path.to_string() })?;
+                let digest = digest::of_znode(path, *data, stat);
+                self.digest = self.digest.replacing(0, digest);
+                let restored = RestoredZnode { path, data: *data, acl, stat, digest };
+                self.tree.take(&restored).map_err(|error| match error {
+                    RestoreError::NoParent => SnapshotError::Tree { path: path.to_string() },
+                    RestoreError::Exists => SnapshotError::Twice,
+                })?;
             }
         }
         Ok(())

@@ -171,17 +171,19 @@ fn digest_section(bytes: &[u8]) -> Option<(RecordedDigest, usize)> {
 pub(super) struct Window<R> {
     source: R,
     buffer: Vec<u8>,
+    /// What of the buffer has been read and not consumed.
     at: usize,
+    end: usize,
     adler: Adler32,
 }
 
 impl<R: Read> Window<R> {
     pub(super) fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), at: 0, adler: Adler32::new() }
+        Self { source, buffer: Vec::new(), at: 0, end: 0, adler: Adler32::new() }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer[self.at..]
+        &self.buffer[self.at..self.end]
     }
 
     pub(super) fn consume(&mut self, count: usize) {
@@ -217,13 +219,17 @@ impl<R: Read> Window<R> {
         if self.bytes().len() >= count {
             return Ok(());
         }
-        self.buffer.drain(..self.at);
-        self.at = 0;
-        while self.buffer.len() < count {
-            let before = self.buffer.len();
-            self.source.by_ref().take(WINDOW_BYTES as u64).read_to_end(&mut self.buffer)?;
-            if self.buffer.len() == before {
-                break;
+        self.buffer.copy_within(self.at..self.end, 0);
+        (self.at, self.end) = (0, self.end - self.at);
+        while self.end < count {
+            if self.buffer.len() < self.end + WINDOW_BYTES {
+                self.buffer.resize(self.end + WINDOW_BYTES, 0);
+            }
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => break,
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

@@ -229,8 +229,20 @@ impl Tree {
     }
 
     /// Links a new znode everywhere (T1, T2).
-    fn attach(&mut self, parent: ZnodeId, name: &str, mut znode: Znode) -> ZnodeId {
+    fn attach(&mut self, parent: ZnodeId, name: &str, znode: Znode) -> ZnodeId {
         self.before_change(parent);
+        let id = self.attach_unindexed(parent, name, znode);
+        self.index.insert(&self.arena, id);
+        id
+    }
+
+    /// Links a new znode everywhere but in the index.
+    pub(super) fn attach_unindexed(
+        &mut self,
+        parent: ZnodeId,
+        name: &str,
+        mut znode: Znode,
+    ) -> ZnodeId {
         let above = &mut self.arena[parent];
         znode.hash = child_hash(above.hash, name.as_bytes());
         znode.parent = parent.0;
@@ -245,7 +257,6 @@ impl Tree {
         if older != NONE {
             self.arena[ZnodeId(older)].prev = id.0;
         }
-        self.index.insert(&self.arena, id);
         self.kin.link(&mut self.arena, id, owner);
         id
     }
@@ -289,7 +300,7 @@ impl Tree {
 }
 
 /// What a znode adds to the approximate data size. Java counts a path in UTF-16 units.
-fn size(path: &str, data: usize) -> u64 {
+pub(super) fn size(path: &str, data: usize) -> u64 {
     let units = if path.is_ascii() { path.len() } else { path.encode_utf16().count() };
     (units + data) as u64
 }

@@ -43,12 +43,74 @@ impl PathIndex {
         self.shards[shard(hash)].insert_unique(hash, id.0, |slot| arena[ZnodeId(*slot)].hash);
     }
 
+    /// Enters many at once and empties `run`; false where one stands there already, by `is_same`.
+    ///
+    /// In order of shards, so that each is in the cache while it fills, and grows once.
+    pub(super) fn insert_run(
+        &mut self,
+        arena: &Arena,
+        run: &mut Vec<ZnodeId>,
+        is_same: impl Fn(ZnodeId, ZnodeId) -> bool,
+    ) -> bool {
+        if run.len() < SHARDS {
+            let is_new = run.iter().fold(true, |is_new, &id| {
+                let hash = arena[id].hash;
+                let found =
+                    self.find(hash, |other| arena[other].hash == hash && is_same(id, other));
+                self.insert(arena, id);
+                is_new & found.is_none()
+            });
+            run.clear();
+            return is_new;
+        }
+        let (entries, ends) = by_shard(arena, run);
+        run.clear();
+        let mut is_new = true;
+        let mut start = 0;
+        for (table, end) in self.shards.iter_mut().zip(ends) {
+            let of_shard = &entries[start..end];
+            // The log brings more after a snapshot: a table that doubles then looks at every znode.
+            let room = if table.is_empty() { of_shard.len() / 2 } else { 0 };
+            table.reserve(of_shard.len() + room, |slot| arena[ZnodeId(*slot)].hash);
+            for &(hash, id) in of_shard {
+                let is_it = |slot: &u32| {
+                    let other = ZnodeId(*slot);
+                    arena[other].hash == hash && is_same(id, other)
+                };
+                is_new &= table.find(hash, is_it).is_none();
+                table.insert_unique(hash, id.0, |slot| arena[ZnodeId(*slot)].hash);
+            }
+            start = end;
+        }
+        is_new
+    }
+
     pub(super) fn remove(&mut self, hash: u64, id: ZnodeId) {
         match self.shards[shard(hash)].find_entry(hash, |slot| *slot == id.0) {
             Ok(entry) => drop(entry.remove()),
             Err(_) => panic!("every znode but the root stands in the index, {id:?} does not"),
         }
     }
+}
+
+/// Znodes with their hashes in the order of their shards, and where each shard's end.
+fn by_shard(arena: &Arena, run: &[ZnodeId]) -> (Vec<(u64, ZnodeId)>, [usize; SHARDS]) {
+    let mut at = [0; SHARDS];
+    for &id in run {
+        at[shard(arena[id].hash)] += 1;
+    }
+    let mut sum = 0;
+    for count in &mut at {
+        sum += std::mem::replace(count, sum);
+    }
+    let mut entries = vec![(0, ZnodeId::ROOT); run.len()];
+    for &id in run {
+        let hash = arena[id].hash;
+        let place = &mut at[shard(hash)];
+        entries[*place] = (hash, id);
+        *place += 1;
+    }
+    (entries, at)
 }
 
 fn shard(hash: u64) -> usize {

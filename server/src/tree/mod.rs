@@ -20,6 +20,7 @@ mod index;
 mod kin;
 mod owner;
 mod read;
+mod restore;
 #[cfg(test)]
 pub(crate) mod tests;
 mod znode;
@@ -30,6 +31,7 @@ pub(crate) use index::content_hash;
 pub use kin::Kindred;
 pub use owner::{CONTAINER, Owner, OwnerRules, TTL_MS_MAX, ttl_owner};
 pub use read::{Children, Subtree};
+pub use restore::{RestoredZnode, Restorer};
 pub use znode::{AclId, StatPersisted, Znode, ZnodeId};
 
 use arena::Arena;

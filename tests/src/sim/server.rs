@@ -72,6 +72,7 @@ impl Server {
         let options = LogOptions {
             segment_bytes: plan.segment_bytes,
             batch_bytes_max: 8192,
+            passes_over: true,
             ..LogOptions::new(me, 0)
         };
         let entropy = plan.seed ^ (u64::from(self.life) << 32) ^ number as u64;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, fdatasync};
 use rustix::io::Errno as Failure;
 
+use super::ahead::Ahead;
 use super::directory::{Directory, again, is_blocks, is_exact};
 use crate::limits::BLOCK;
 use crate::log::{Disk, DiskError, DiskVerb, FileName, Slab};
@@ -24,11 +25,29 @@ pub struct FileDisk {
     aligned: Slab,
     /// The file last used, so that a run of reads or writes opens it once.
     last: Option<(FileName, u64, OwnedFd)>,
+    ahead: Option<Ahead>,
 }
 
 impl FileDisk {
     pub fn new(directory: Arc<Directory>) -> Self {
-        Self { directory, aligned: Slab::new(STRETCH), last: None }
+        Self { directory, aligned: Slab::new(STRETCH), last: None, ahead: None }
+    }
+
+    /// From here on a thread reads ahead, and about `kept` bytes of what was read are kept. To be
+    /// ended before anybody else writes to files that are read here (RA1).
+    pub fn read_ahead(&mut self, kept: usize) {
+        self.ahead = Ahead::start(Arc::clone(&self.directory), kept);
+    }
+
+    pub fn end_read_ahead(&mut self) {
+        self.ahead = None;
+    }
+
+    /// RA2: a file is about to change.
+    fn forget(&mut self, file: FileName) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.forget(file);
+        }
     }
 
     /// The file, open for reading and writing; created if `how` says so.
@@ -80,6 +99,10 @@ impl FileDisk {
         if !is_blocks(file) {
             let fd = self.open(file, OFlags::empty())?;
             return again(|| rustix::io::pread(fd, &mut *into, offset));
+        }
+        // The superblock is small and read once.
+        if let Some(ahead) = self.ahead.as_mut().filter(|_| file != FileName::Superblock) {
+            return ahead.read(file, offset, into);
         }
         let (start, end) = self.read_blocks(file, offset, into.len())?;
         let count = end.saturating_sub(start);
@@ -176,6 +199,7 @@ impl Disk for FileDisk {
     }
 
     fn write(&mut self, file: FileName, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        self.forget(file);
         let mut written = 0;
         while written < bytes.len() {
             let at = offset + written as u64;
@@ -202,11 +226,14 @@ impl Disk for FileDisk {
 
     fn rename(&mut self, from: FileName, to: FileName) -> Result<(), DiskError> {
         self.last = None;
+        self.forget(from);
+        self.forget(to);
         self.directory.rename(from, to).map_err(failed(Some(from), DiskVerb::Rename, 0))
     }
 
     fn remove(&mut self, file: FileName) -> Result<(), DiskError> {
         self.last = None;
+        self.forget(file);
         self.directory.remove(file).map_err(failed(Some(file), DiskVerb::Remove, 0))
     }
 

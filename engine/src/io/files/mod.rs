@@ -2,6 +2,7 @@
 //!
 //! Not here: the writes of the hot path (`ring`, `poll`), what the files mean (`log`).
 
+mod ahead;
 mod chores;
 mod directory;
 mod disk;

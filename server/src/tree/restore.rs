@@ -1,0 +1,92 @@
+//! A tree from a snapshot: many znodes, parents first, nobody looking meanwhile.
+//!
+//! Perf: the index is what a znode costs most, a miss of the cache or two wherever its hash falls.
+//! So znodes are entered in runs, shard by shard, each shard small enough to stay in the cache; and
+//! siblings, which mostly follow each other, look their parent up once.
+//!
+//! Invariants:
+//! - R1. Whoever looks something up has entered what was read before.
+//!
+//! Not here: the format (`snapshot`), single znodes (`change`).
+
+use super::change::size;
+use super::znode::{AclId, StatPersisted, Znode, ZnodeId};
+use super::{OwnerRules, RestoreError, Tree, split};
+
+/// Znodes that wait for their place in the index, at most.
+const RUN: usize = 1 << 20;
+
+/// A tree in the making.
+pub struct Restorer {
+    tree: Tree,
+    /// The last znode's parent, and its path.
+    parent: ZnodeId,
+    above: String,
+    run: Vec<ZnodeId>,
+    /// Whether the root has come; it comes first.
+    begun: bool,
+}
+
+/// A znode as a snapshot has it, with the digest that the reader computed.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoredZnode<'a> {
+    pub path: &'a str,
+    pub data: Option<&'a [u8]>,
+    pub acl: AclId,
+    pub stat: &'a StatPersisted,
+    pub digest: u32,
+}
+
+impl Restorer {
+    pub fn new(rules: OwnerRules) -> Self {
+        let tree = Tree::bare(rules);
+        Self { tree, parent: ZnodeId::ROOT, above: String::new(), run: Vec::new(), begun: false }
+    }
+
+    /// The next znode, whose parent has come before. The root's path is "".
+    ///
+    /// # Errors
+    /// It has no parent. Where it stands there already, some later call may say so.
+    pub fn take(&mut self, znode: &RestoredZnode<'_>) -> Result<(), RestoreError> {
+        let RestoredZnode { path, data, acl, stat, digest } = *znode;
+        if path.is_empty() {
+            if std::mem::replace(&mut self.begun, true) {
+                return Err(RestoreError::Exists);
+            }
+            let root = self.tree.restore(path, data, acl, stat)?;
+            self.tree.set_digest(root, digest);
+            return Ok(());
+        }
+        let (above, name) = split(path).ok_or(RestoreError::NoParent)?;
+        if name.is_empty() || !self.begun {
+            return Err(RestoreError::NoParent);
+        }
+        if above != self.above {
+            self.enter_run()?;
+            self.parent = self.tree.find(above).ok_or(RestoreError::NoParent)?;
+            self.above.clear();
+            self.above.push_str(above);
+        }
+        let mut znode = Znode::new(name, data, acl, stat);
+        znode.digest = digest;
+        self.tree.data_size += size(path, znode.data_length());
+        let id = self.tree.attach_unindexed(self.parent, name, znode);
+        self.run.push(id);
+        if self.run.len() == RUN { self.enter_run() } else { Ok(()) }
+    }
+
+    pub fn finish(mut self) -> Result<Tree, RestoreError> {
+        self.enter_run()?;
+        Ok(self.tree)
+    }
+
+    /// R1: what waits stands in the index now.
+    fn enter_run(&mut self) -> Result<(), RestoreError> {
+        let Tree { arena, index, .. } = &mut self.tree;
+        let is_new = index.insert_run(arena, &mut self.run, |one, other| {
+            let (one, other) = (&arena[one], &arena[other]);
+            one.parent == other.parent && one.name_bytes() == other.name_bytes()
+        });
+        if is_new { Ok(()) } else { Err(RestoreError::Exists) }
+    }
+}
