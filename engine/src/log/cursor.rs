@@ -106,7 +106,11 @@ impl Cursor {
         let corrupt = CursorError::Failure(LogFailure::Corrupt { file, offset });
         let incarnation = segment.header.incarnation;
         let read = self.window.header(disk, file, offset, limit, incarnation)?.ok_or(corrupt)?;
-        let next = Some((number, offset + read.header.len() as u64));
+        let after_it = offset + read.header.len() as u64;
+        if after_it >= segment.end && read.header.last < segment.last {
+            return Err(corrupt);
+        }
+        let next = Some((number, after_it));
         if read.header.last <= self.after {
             self.place = next;
             return Ok((0, false));

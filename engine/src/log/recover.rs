@@ -276,10 +276,12 @@ impl Log {
                 && header.before == self.chain
                 && first.follows(self.history.last())
         };
+        // A purge may be cut with any of its segments gone; between two numbers there was none.
+        let is_next = next.number == header.number + 1;
         // Within an epoch no zxid is left out (law 4); where epochs change, only the batches know.
         let is_run = first.epoch() == last.epoch() && first <= last;
         let is_behind = self.superblock().snapshot.is_some_and(|snapshot| last <= snapshot);
-        if !self.options.passes_over || !follows || !is_run || !is_behind {
+        if !self.options.passes_over || !follows || !is_next || !is_run || !is_behind {
             return false;
         }
         self.history.push_run(Run { first, last });

@@ -13,7 +13,8 @@ use super::source::SnapshotSource;
 use super::{HEADER_BYTES, MAGIC, RecordedDigest, SEAL_BYTES, SnapshotError, VERSION};
 use crate::digest::{self, TreeDigest};
 
-/// What is read at once.
+/// What is read at once, at least where there is as much, and at most.
+const WINDOW_BYTES_MIN: usize = 16 << 10;
 const WINDOW_BYTES: usize = 1 << 20;
 
 /// More than all sections together; a digest before version 2 is text of up to 16 digits.
@@ -222,8 +223,10 @@ impl<R: Read> Window<R> {
         self.buffer.copy_within(self.at..self.end, 0);
         (self.at, self.end) = (0, self.end - self.at);
         while self.end < count {
-            if self.buffer.len() < self.end + WINDOW_BYTES {
-                self.buffer.resize(self.end + WINDOW_BYTES, 0);
+            // Twice what there was, so that a small snapshot needs a small buffer.
+            let more = self.buffer.len().clamp(WINDOW_BYTES_MIN, WINDOW_BYTES);
+            if self.buffer.len() < self.end + more / 2 {
+                self.buffer.resize(self.end + more, 0);
             }
             match self.source.read(&mut self.buffer[self.end..]) {
                 Ok(0) => break,

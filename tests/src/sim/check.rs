@@ -3,9 +3,12 @@
 //! Not here: what must hold after every step (`witness`), what a client can see (`client`).
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 use ringkeeper::apply::Database;
+use ringkeeper::snapshot::{self, SnapshotError};
 use ringkeeper::wire::SessionId;
+use ringkeeper_engine::log::Disk;
 use ringkeeper_engine::zxid::Zxid;
 
 use super::model::Model;
@@ -50,6 +53,23 @@ fn check_tree(db: &Database, model: &Model, alive: &BTreeSet<SessionId>) -> Resu
     let sessions: BTreeSet<SessionId> = db.sessions().keys().copied().collect();
     if sessions != *alive || sessions != *model.sessions() {
         return Err(format!("sessions {sessions:?}, alive are {alive:?} (P9)"));
+    }
+    Ok(())
+}
+
+/// What a server compares by checksum alone is parsed in full: our encoder is right.
+pub(super) fn check_snapshot(disk: &mut dyn Disk, zxid: Zxid) -> Result<(), String> {
+    let summary = match snapshot::verify(snapshot::open(disk, zxid)) {
+        Ok(summary) => summary,
+        // The power has just gone.
+        Err(SnapshotError::Read(error)) if error.kind() != ErrorKind::UnexpectedEof => {
+            return Ok(());
+        }
+        Err(error) => return Err(format!("the snapshot {zxid} does not parse: {error}")),
+    };
+    let recorded = summary.sections.digest.filter(|recorded| recorded.zxid == zxid);
+    if recorded.is_some_and(|recorded| recorded.tree != summary.digest) {
+        return Err(format!("the snapshot {zxid} is not of the digest it records"));
     }
     Ok(())
 }

@@ -6,14 +6,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use ringkeeper::member::{Moment, Output, SnapshotDone, SnapshotOp};
-use ringkeeper::snapshot;
 use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::replica::{Event, Port};
 use ringkeeper_engine::time::Millis;
 use ringkeeper_engine::zab::packets::Kind;
 use ringkeeper_engine::zxid::Zxid;
 
-use super::check::check_at_rest;
+use super::check::{check_at_rest, check_snapshot};
 use super::client::Client;
 use super::network::{End, Network};
 use super::options::Plan;
@@ -460,17 +459,11 @@ impl World {
         self.at(at, Happening::LinkClosed { end: other });
     }
 
-    /// What a server compares by checksum alone is parsed here in full: our encoder is right.
     fn snapshot(&mut self, server: usize, op: SnapshotOp) -> Result<(), String> {
         let Server { member, disk, task, .. } = &mut self.servers[server];
         let Some(done) = task.carry_out(op, disk) else { return Ok(()) };
         if let SnapshotDone::Finished { zxid, .. } = done {
-            let summary = snapshot::verify(snapshot::open(disk, zxid))
-                .map_err(|error| format!("the snapshot {zxid} does not parse: {error}"))?;
-            let recorded = summary.sections.digest.filter(|recorded| recorded.zxid == zxid);
-            if recorded.is_some_and(|recorded| recorded.tree != summary.digest) {
-                return Err(format!("the snapshot {zxid} is not of the digest it records"));
-            }
+            check_snapshot(disk, zxid)?;
         }
         if let Some(member) = member {
             member.snapshot_done(done, disk);

@@ -208,6 +208,44 @@ fn purged_segments_are_recycled_and_their_txns_are_gone() {
     bench.check();
 }
 
+/// What no start needs is not read, and yet is there for whoever lags, checked when it is read.
+#[test]
+fn segments_behind_the_snapshot_are_passed_over_and_served() {
+    let mut bench = Bench::new();
+    bench.append_settled(1, 1..60, 4000);
+    bench.log.store_snapshot(&mut bench.disk, at(1, 40)).unwrap();
+    let mut bench = bench.reopen(2);
+    assert_eq!((bench.report.passed_over, bench.report.damage), (2, None));
+    bench.check();
+    bench.append_settled(1, 60..90, 4000);
+    bench.check();
+    let to = at(1, 8);
+    bench.log.truncate(&mut bench.disk, to).unwrap();
+    assert_eq!((bench.log.appended(), bench.log.durable()), (to, to));
+
+    let mut bench = Bench::new();
+    bench.append_settled(1, 1..60, 4000);
+    bench.log.store_snapshot(&mut bench.disk, at(1, 40)).unwrap();
+    let place = 3 * BLOCK as u64 + 100;
+    bench.disk.write(FileName::Segment(2), place, &[0xee; 8]).unwrap();
+    let mut bench = bench.reopen(2);
+    let mut cursor = bench.log.cursor(at(1, 1));
+    let mut read = Vec::new();
+    let failure = loop {
+        match cursor.next(&mut bench.disk, &bench.log, &mut read, 1) {
+            Ok(count) => assert!(count > 0, "the damage is met before the end"),
+            Err(error) => break error,
+        }
+    };
+    let file = FileName::Segment(2);
+    assert!(
+        matches!(failure, CursorError::Failure(LogFailure::Corrupt { file: at, .. }) if at == file),
+        "{failure:?}"
+    );
+    let mut cursor = bench.log.cursor(at(1, 41));
+    assert!(cursor.next(&mut bench.disk, &bench.log, &mut read, 1).is_ok(), "what a start needs");
+}
+
 #[test]
 fn after_a_reset_the_log_begins_above_the_snapshot() {
     let mut bench = Bench::new();
