@@ -4,7 +4,8 @@
 //! - V1. What a settled server says is the vote that ended its election, with the epoch it serves.
 //! - V2. A decision leaves only after our own vote for it has been handed out: the others need it.
 //! - V3. Nothing is answered that is an answer: only voters answer, and only who looks and does not
-//!   count for us already. Else two servers could keep each other talking without end.
+//!   count for us already, or has only begun to look and so has not counted us. Else two servers
+//!   could keep each other talking without end.
 //! - V4. Same calls, same effects: peers are served in ascending order.
 //!
 //! Not here: how votes are counted (`round`), when an election ends (argued in `election`).
@@ -329,7 +330,8 @@ impl Election {
             }
             return;
         }
-        if asks && n.vote.round < self.round.number() {
+        let has_just_begun = n.state == ServerState::Looking && self.round.unsettle(from);
+        if asks && (has_just_begun || n.vote.round < self.round.number()) {
             self.due.insert(from);
         }
         match self.round.hear(&self.views, from, n) {
@@ -515,6 +517,18 @@ mod tests {
         assert_eq!((answer.state, answer.vote.epoch), (ServerState::Following, Epoch(2)));
         assert_eq!(answer.vote.round, 1, "round and zxid stay as elected");
         assert!(hear(&mut election, 2, &frame(ServerState::Leading, 3, 5, "")).is_empty(), "V3");
+    }
+
+    /// It was told while it still followed, and did not count that.
+    #[test]
+    fn a_server_that_followed_and_looks_hears_our_vote_again_and_once() {
+        let mut election = election();
+        assert!(hear(&mut election, 2, &frame(ServerState::Following, 1, 7, "")).is_empty());
+        let looks = frame(LOOKING, 1, 1, "");
+        assert_eq!(sends(&hear(&mut election, 2, &looks)), 1);
+        assert_eq!(sends(&hear(&mut election, 2, &looks)), 0, "V3");
+        let out = hear(&mut election, 2, &frame(LOOKING, 2, 1, ""));
+        assert_eq!((sends(&out), election.deadline()), (0, Some(NOW + FINALIZE_MS)), "it agrees");
     }
 
     #[test]

@@ -28,9 +28,10 @@
 //!
 //! # Silence
 //! Each message restarts a Java peer's `finalizeWait`, so little is said: the vote when it changes,
-//! once to each link that opens, an answer to who asks, and a repetition no faster than ZooKeeper's
-//! own notification timeout (200 ms, doubling to 60 s, and from 200 ms again after news: a server
-//! that had been alone for an hour would miss a minute of the ensemble's life). A message to a peer is always our newest
+//! once to each link that opens, an answer to who asks, the vote again to who followed when it was
+//! told and has begun to look since, and a repetition no faster than ZooKeeper's own notification
+//! timeout (200 ms, doubling to 60 s, and from 200 ms again after news: a server that had been alone
+//! for an hour would miss a minute of the ensemble's life). A message to a peer is always our newest
 //! vote, so what gathers in one step leaves as one message, and nothing is queued for the absent.
 //!
 //! Deviation from ZooKeeper: it answers observers and strangers at once, with a LOOKING vote while

@@ -128,6 +128,12 @@ impl Round {
         }
     }
 
+    /// The peer looks for a leader. Whether it had said in this round that it has one: then it has
+    /// not counted what it was told until now.
+    pub(super) fn unsettle(&mut self, from: ServerId) -> bool {
+        self.settled.remove(&from).is_some()
+    }
+
     fn hear_looking(&mut self, views: &Views, from: ServerId, n: &Notification<'_>) -> Heard {
         if n.vote.zxid == MAY_NOT_VOTE {
             self.abstaining.insert(from);
