@@ -88,6 +88,16 @@ pub(super) trait Driver: Sized {
     /// Goes on receiving until `ReceiveEnded`.
     fn receive(&mut self, conn: Key, fd: BorrowedFd<'_>);
 
+    /// The same, by a way on which nobody but the process holds the socket while nothing comes.
+    fn accept_loosely(&mut self, listener: Key, fd: BorrowedFd<'_>) {
+        self.accept(listener, fd);
+    }
+
+    /// The same, likewise.
+    fn receive_loosely(&mut self, conn: Key, fd: BorrowedFd<'_>) {
+        self.receive(conn, fd);
+    }
+
     /// Hastens `ReceiveEnded`.
     fn stop_receiving(&mut self, conn: Key, fd: BorrowedFd<'_>);
 

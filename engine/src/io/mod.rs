@@ -114,6 +114,13 @@ pub enum CloseReason {
     Send(Errno),
 }
 
+impl CloseReason {
+    /// Whether the machine that was dialled said that nobody listens there.
+    pub fn is_nobody_there(self) -> bool {
+        self == Self::Refused(Errno(libc::ECONNREFUSED))
+    }
+}
+
 /// An error number of the system; says its text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Errno(pub i32);
@@ -167,6 +174,14 @@ pub trait Io {
 
     /// Stops accepting. Connections already accepted live on.
     fn close_listener(&mut self, listener: ListenerId);
+
+    /// From here on a killed process takes this port with it at once. Else it goes on answering
+    /// until the kernel has taken down the ring, milliseconds later.
+    fn loosen_listener(&mut self, listener: ListenerId);
+
+    /// From here on a killed process takes this connection with it at once, so that the other side
+    /// hears of its end. Costs two system calls for what comes on it.
+    fn loosen(&mut self, conn: ConnId);
 
     /// Dials `to`. Ends in `Connected`, or in `Closed` after `timeout` at the latest. Bytes may be
     /// given to send at once.

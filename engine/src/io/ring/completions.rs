@@ -37,13 +37,17 @@ impl Ring {
                     self.listen_to_bell();
                     None
                 }
+                Kind::Watch => {
+                    self.watch_said();
+                    None
+                }
                 Kind::Aside => None,
             };
             if raw.is_some() {
                 return raw;
             }
         }
-        None
+        self.ready.pop_front()
     }
 
     fn accept_said(&mut self, listener: Key, result: i32, is_last: bool) -> Option<Raw> {

@@ -20,6 +20,7 @@
 
 mod buffers;
 mod completions;
+mod loose;
 mod setup;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ use rustix::event::EventfdFlags;
 use rustix::net::{SocketAddrAny, SocketFlags};
 
 use self::buffers::BufferRing;
+use self::loose::Loose;
 #[cfg(test)]
 pub(super) use self::setup::FLAVOURS;
 use self::setup::Flavour;
@@ -57,12 +59,22 @@ enum Kind {
     Send,
     Disk,
     Bell,
+    /// Something has come for one of those in `loose`.
+    Watch,
     /// Its end says nothing: a cancellation, a close.
     Aside,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Accept, Kind::Connect, Kind::Receive, Kind::Send, Kind::Disk, Kind::Bell, Kind::Aside];
+const KINDS: [Kind; 8] = [
+    Kind::Accept,
+    Kind::Connect,
+    Kind::Receive,
+    Kind::Send,
+    Kind::Disk,
+    Kind::Bell,
+    Kind::Watch,
+    Kind::Aside,
+];
 
 fn name(kind: Kind, key: Key) -> u64 {
     u64::from(kind as u8) << 56 | u64::from(key.slot) << 32 | u64::from(key.generation)
@@ -98,6 +110,8 @@ pub(super) struct Ring {
     dealt_with: usize,
     /// What a completion said beside its first meaning.
     also: Option<Raw>,
+    /// What ended without an operation.
+    ready: VecDeque<Raw>,
     under_way: usize,
     is_shutting: bool,
     /// By slot of the connection: at most one send each (IO2).
@@ -106,6 +120,7 @@ pub(super) struct Ring {
     disk: Slots<DiskOperation>,
     bell: Box<[u8; 8]>,
     waker: Waker,
+    loose: Loose,
     counters: Counters,
 }
 
@@ -129,6 +144,7 @@ impl Ring {
             completions: Vec::with_capacity(options.submissions as usize),
             dealt_with: 0,
             also: None,
+            ready: VecDeque::new(),
             under_way: 0,
             is_shutting: false,
             sending: Vec::new(),
@@ -136,6 +152,7 @@ impl Ring {
             disk: Slots::new(),
             bell: Box::new([0; 8]),
             waker: Waker::new(EventfdFlags::empty())?,
+            loose: Loose::new()?,
             counters: Counters::default(),
         };
         ring.listen_to_bell();
@@ -267,7 +284,20 @@ impl Driver for Ring {
         unsafe { self.push(entry) }
     }
 
-    fn stop_receiving(&mut self, conn: Key, _fd: BorrowedFd<'_>) {
+    fn accept_loosely(&mut self, listener: Key, fd: BorrowedFd<'_>) {
+        if !self.wait_loosely(Kind::Accept, listener, fd) {
+            self.accept(listener, fd);
+        }
+    }
+
+    fn receive_loosely(&mut self, conn: Key, fd: BorrowedFd<'_>) {
+        if !self.wait_loosely(Kind::Receive, conn, fd) {
+            self.receive(conn, fd);
+        }
+    }
+
+    fn stop_receiving(&mut self, conn: Key, fd: BorrowedFd<'_>) {
+        self.end_loosely(Kind::Receive, conn, fd);
         let entry = opcode::AsyncCancel::new(name(Kind::Receive, conn))
             .build()
             .user_data(name(Kind::Aside, NOBODY));
@@ -299,11 +329,13 @@ impl Driver for Ring {
         None
     }
 
-    fn cancel(&mut self, _conn: Key, fd: BorrowedFd<'_>) {
+    fn cancel(&mut self, conn: Key, fd: BorrowedFd<'_>) {
+        self.end_loosely(Kind::Receive, conn, fd);
         self.cancel(CancelBuilder::fd(Fd(fd.as_raw_fd())).all());
     }
 
-    fn cancel_accept(&mut self, _listener: Key, fd: BorrowedFd<'_>) {
+    fn cancel_accept(&mut self, listener: Key, fd: BorrowedFd<'_>) {
+        self.end_loosely(Kind::Accept, listener, fd);
         self.cancel(CancelBuilder::fd(Fd(fd.as_raw_fd())).all());
     }
 
@@ -346,7 +378,8 @@ impl Driver for Ring {
             self.enter(0, Some(Duration::ZERO))?;
             self.take_completions();
         }
-        let want = u32::from(timeout != Some(Duration::ZERO) && self.completions.is_empty());
+        let has_news = !self.completions.is_empty() || !self.ready.is_empty();
+        let want = u32::from(timeout != Some(Duration::ZERO) && !has_news);
         self.enter(want, timeout)?;
         self.take_completions();
         Ok(())

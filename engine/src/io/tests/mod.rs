@@ -4,6 +4,7 @@
 mod allocations;
 mod backends;
 mod disk;
+mod loose;
 mod sockets;
 
 use std::collections::VecDeque;
@@ -115,7 +116,7 @@ pub(super) struct Bench {
 pub(super) const LOCAL: &str = "127.0.0.1:0";
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Bench {
     pub(super) fn new(backend: Backend) -> Self {

@@ -32,6 +32,7 @@ pub(super) struct Connection {
     pub(super) receiving: Receiving,
     pub(super) is_connecting: bool,
     pub(super) is_paused: bool,
+    pub(super) is_loose: bool,
     /// Stands in the list of those that may have something to send.
     pub(super) is_dirty: bool,
     /// The other side has said that it sends no more.
@@ -52,6 +53,7 @@ impl Connection {
             receiving: Receiving::No,
             is_connecting: false,
             is_paused: false,
+            is_loose: false,
             is_dirty: false,
             has_seen_end: false,
             room: None,

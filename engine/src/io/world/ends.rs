@@ -209,7 +209,11 @@ impl<D: Driver> World<D> {
             && matches!(conn.phase, Phase::Open | Phase::Flushing | Phase::Lingering)
         {
             conn.receiving = Receiving::Armed;
-            self.driver.receive(key, conn.fd.as_fd());
+            if conn.is_loose {
+                self.driver.receive_loosely(key, conn.fd.as_fd());
+            } else {
+                self.driver.receive(key, conn.fd.as_fd());
+            }
         }
     }
 

@@ -75,6 +75,7 @@ struct Listener {
     fd: OwnedFd,
     is_accepting: bool,
     is_closing: bool,
+    is_loose: bool,
 }
 
 pub(super) struct World<D: Driver> {
@@ -190,7 +191,11 @@ impl<D: Driver> World<D> {
             && !listener.is_closing
         {
             listener.is_accepting = true;
-            self.driver.accept(key, listener.fd.as_fd());
+            if listener.is_loose {
+                self.driver.accept_loosely(key, listener.fd.as_fd());
+            } else {
+                self.driver.accept(key, listener.fd.as_fd());
+            }
         }
     }
 
@@ -216,7 +221,8 @@ impl<D: Driver> Io for World<D> {
     ) -> Result<(ListenerId, SocketAddr), ListenError> {
         let (fd, bound) = socket::listening(at, backlog, D::SOCKET_FLAGS)
             .map_err(|errno| ListenError { at, errno: errno.into() })?;
-        let key = self.listeners.insert(Listener { fd, is_accepting: false, is_closing: false });
+        let listener = Listener { fd, is_accepting: false, is_closing: false, is_loose: false };
+        let key = self.listeners.insert(listener);
         self.accept_again(key);
         Ok((ListenerId(key), bound))
     }
@@ -232,6 +238,26 @@ impl<D: Driver> Io for World<D> {
             self.driver.cancel_accept(key, listener.fd.as_fd());
         } else {
             self.remove_listener(key);
+        }
+    }
+
+    fn loosen_listener(&mut self, listener: ListenerId) {
+        let key = listener.0;
+        let Some(listener) = self.listeners.get_mut(key) else { return };
+        let was_loose = std::mem::replace(&mut listener.is_loose, true);
+        if listener.is_accepting && !was_loose {
+            // It is begun again when it has ended.
+            self.driver.cancel_accept(key, listener.fd.as_fd());
+        }
+    }
+
+    fn loosen(&mut self, conn: ConnId) {
+        let Some(connection) = self.open_mut(conn) else { return };
+        let was_loose = std::mem::replace(&mut connection.is_loose, true);
+        if connection.receiving == Receiving::Armed && !was_loose {
+            connection.receiving = Receiving::Stopping;
+            let connection = self.conns.get(conn.0).expect("it has just been found");
+            self.driver.stop_receiving(conn.0, connection.fd.as_fd());
         }
     }
 
