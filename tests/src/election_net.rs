@@ -209,7 +209,9 @@ impl Net {
             Event::Closed { end } => {
                 let was_wire = self.wires.remove(&end).is_some();
                 if (self.dials.remove(&end) || was_wire) && self.is_alive(end) {
-                    self.with(end.0, |s, out| s.election.on_closed(now, end.2, out));
+                    self.with(end.0, |s, out| {
+                        s.election.on_closed(now, end.2, out);
+                    });
                 }
             }
             Event::Up { .. } | Event::Bytes { .. } => {}

@@ -226,10 +226,16 @@ impl Election {
         self.finish(now, out);
     }
 
-    /// The link is gone, or a dial has failed.
-    pub fn on_closed(&mut self, now: Millis, link: LinkId, out: &mut Vec<ElectionEffect>) {
-        self.links.closed(now, link, &self.views);
+    /// The link is gone, or a dial has failed. Returns the peer whose open link it was.
+    pub fn on_closed(
+        &mut self,
+        now: Millis,
+        link: LinkId,
+        out: &mut Vec<ElectionEffect>,
+    ) -> Option<ServerId> {
+        let lost = self.links.closed(now, link, &self.views);
         self.finish(now, out);
+        lost
     }
 
     pub fn tick(&mut self, now: Millis, out: &mut Vec<ElectionEffect>) {

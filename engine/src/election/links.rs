@@ -326,12 +326,19 @@ impl Links {
         self.peers.keys().filter(|&&peer| !views.is_member(peer)).count()
     }
 
-    /// The world says that the link is no more, or that a dial has failed.
-    pub(super) fn closed(&mut self, now: Millis, link: LinkId, views: &Views) {
-        match self.links.remove(&link) {
-            Some(Link::Dialing { to, .. }) => self.lose(now, link, to, now, views),
-            Some(Link::Open { peer, since, .. }) => self.lose(now, link, peer, since, views),
-            Some(Link::Greeting { .. }) | None => {}
+    /// The world says that the link is no more, or that a dial has failed. Returns the peer whose
+    /// open link it was.
+    pub(super) fn closed(&mut self, now: Millis, link: LinkId, views: &Views) -> Option<ServerId> {
+        match self.links.remove(&link)? {
+            Link::Dialing { to, .. } => {
+                self.lose(now, link, to, now, views);
+                None
+            }
+            Link::Open { peer, since, .. } => {
+                self.lose(now, link, peer, since, views);
+                Some(peer)
+            }
+            Link::Greeting { .. } => None,
         }
     }
 

@@ -50,6 +50,8 @@ pub enum Event<'a> {
     Unsent { link: LinkId, bytes: usize },
     /// A link ended, or a dial failed.
     Closed { link: LinkId },
+    /// A dial failed because nobody listens there: the other process is no more, or has not begun.
+    Refused { link: LinkId },
     /// A `DiskOp` ended.
     Disk(DiskDone),
 }
@@ -157,6 +159,7 @@ impl Replica {
                 Ok(())
             }
             Event::Closed { link } => self.on_closed(now, link, disk, out),
+            Event::Refused { link } => self.on_refused(now, link, disk, out),
             Event::Disk(done) => self.on_disk(now, done, disk, out),
         };
         self.conclude(result, now, disk, out);

@@ -111,11 +111,10 @@ impl Replica {
             self.lobby.leave(link);
             out.push(Effect::Close { link });
         }
-        if let Role::Learner(learner) = &self.role
-            && !self.ports.contains_key(&learner.link())
-        {
-            // A dial that has not ended.
-            out.push(Effect::Close { link: learner.link() });
+        if let Role::Learner(learner) = &self.role {
+            let links = learner.links();
+            let dials = links.filter(|link| !self.ports.contains_key(link));
+            out.extend(dials.map(|link| Effect::Close { link }));
         }
         self.role = Role::Leaving;
         self.settled = false;
@@ -281,7 +280,7 @@ impl Replica {
         ground.ports.insert(link, port);
         match role {
             Role::Leader(leader) if dialed.is_none() => leader.on_link_up(link, &mut ground),
-            Role::Learner(learner) if learner.link() == link => {
+            Role::Learner(learner) if learner.links().any(|known| known == link) => {
                 learner.on_link_up(link, &mut ground);
             }
             _ => ground.close(link),
@@ -348,8 +347,9 @@ impl Replica {
         out: &mut Vec<Effect>,
     ) -> Result<(), Fault> {
         let port = self.ports.remove(&link);
+        let mut lost = None;
         if !self.standalone && port != Some(Port::Quorum) {
-            self.election.on_closed(now, link, &mut self.election_effects);
+            lost = self.election.on_closed(now, link, &mut self.election_effects);
         }
         self.lobby.leave(link);
         let (role, mut ground) = self.stand(now, disk, out);
@@ -358,9 +358,27 @@ impl Replica {
                 leader.on_closed(link, &mut ground);
                 Ok(())
             }
-            Role::Learner(learner) => learner.on_closed(link, &mut ground),
+            Role::Learner(learner) => {
+                if lost == Some(learner.leader()) {
+                    learner.doubt(&mut ground);
+                }
+                learner.on_closed(link, &mut ground)
+            }
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn on_refused(
+        &mut self,
+        now: Millis,
+        link: LinkId,
+        disk: &mut dyn Disk,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Fault> {
+        if let Role::Learner(learner) = &self.role {
+            learner.on_refused(link)?;
+        }
+        self.on_closed(now, link, disk, out)
     }
 
     /// Law 7: while no role stands, a completion only brings the log to rest.

@@ -4,7 +4,7 @@
 //! - Effects are carried out in the order emitted.
 //! - `Send` may be lost, with its link; `Disk` may not: it ends in a `DiskDone` or in the end of
 //!   the process. What must wait for durability is not emitted until the log says it is durable.
-//! - `Dial` ends in `Event::LinkUp` or `Event::Closed`. A `Close` that was asked for needs no event.
+//! - `Dial` ends in `Event::LinkUp`, `Event::Closed` or `Event::Refused`. A `Close` that was asked for needs no event.
 //! - The buffers of `Send` and `Requests` come back through `Replica::recycle`.
 //!
 //! Not here: who emits what (`leader`, `learner`, `replica`).
@@ -91,6 +91,8 @@ pub enum Leave {
     Unreachable,
     /// The link to the leader ended.
     LeaderGone,
+    /// The leader's election link ended, and nobody listens at its port.
+    LeaderDown,
     /// The leader was silent for too long.
     LeaderSilent,
     /// The leader broke the protocol.
@@ -117,6 +119,7 @@ impl fmt::Display for Leave {
             Self::Started => write!(f, "started"),
             Self::Unreachable => write!(f, "the leader could not be reached"),
             Self::LeaderGone => write!(f, "the leader's connection ended"),
+            Self::LeaderDown => write!(f, "nobody listens at the leader's port"),
             Self::LeaderSilent => write!(f, "the leader was silent for too long"),
             Self::Leader(error) => write!(f, "the leader broke the protocol: {error}"),
             Self::Congested => write!(f, "the leader does not take what is sent"),

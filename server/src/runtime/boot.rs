@@ -225,10 +225,13 @@ fn listen(config: &Config, io: &mut dyn Io) -> Result<Listeners, Refusal> {
         let open_peer = |io: &mut dyn Io, address: &Address| {
             let any = quorum.listens_on_all_ips;
             let host = if any { "0.0.0.0" } else { &address.host };
-            open(io, host, address.port, PEER_BACKLOG, fatal::QUORUM_PORT)
+            let (listener, _) = open(io, host, address.port, PEER_BACKLOG, fatal::QUORUM_PORT)?;
+            // Whoever dials a server that is dead must hear so at once.
+            io.loosen_listener(listener);
+            Ok(listener)
         };
-        listeners.quorum = Some(open_peer(io, &quorum.quorum_address)?.0);
-        listeners.election = Some(open_peer(io, &quorum.election_address)?.0);
+        listeners.quorum = Some(open_peer(io, &quorum.quorum_address)?);
+        listeners.election = Some(open_peer(io, &quorum.election_address)?);
     }
     Ok(listeners)
 }

@@ -262,7 +262,7 @@ impl Core {
             Found::At(at) => {
                 debug!(server = %to, %at, ?port, "dialling");
                 let conn = io.connect(at, link.0 | PEER, self.dial_timeout);
-                self.keep_alive(conn, io);
+                self.prepare_link(conn, port, io);
                 self.links.insert(link.0, Link { conn, port, dialed: Some(to), is_sending: false });
                 return;
             }
@@ -273,7 +273,12 @@ impl Core {
         self.peer_event(Event::Closed { link });
     }
 
-    fn keep_alive(&self, conn: io::ConnId, io: &mut dyn Io) {
+    /// Election links have nothing to carry but votes, and their end tells of a death: they are
+    /// loose. The others carry every write.
+    fn prepare_link(&self, conn: io::ConnId, port: Port, io: &mut dyn Io) {
+        if port == Port::Election {
+            io.loosen(conn);
+        }
         if self.tcp_keep_alive {
             io.set_keepalive(conn, Duration::from_secs(30), Duration::from_secs(60));
         }
@@ -301,7 +306,7 @@ impl Core {
         let link = LinkId(self.accepted_links);
         debug!(%peer, ?port, ?link, "a server connected");
         io.set_token(conn, link.0 | PEER);
-        self.keep_alive(conn, io);
+        self.prepare_link(conn, port, io);
         self.links.insert(link.0, Link { conn, port, dialed: None, is_sending: false });
         self.peer_event(Event::LinkUp { link, port, dialed: None });
     }
@@ -316,7 +321,8 @@ impl Core {
         } else if self.links.remove(&(token & !PEER)).is_some() {
             let link = LinkId(token & !PEER);
             debug!(?link, %why, "link to a server ended");
-            self.peer_event(Event::Closed { link });
+            let refused = why.is_nobody_there();
+            self.peer_event(if refused { Event::Refused { link } } else { Event::Closed { link } });
         }
     }
 

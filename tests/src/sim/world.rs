@@ -47,6 +47,9 @@ pub(super) enum Happening {
     LinkClosed {
         end: End,
     },
+    LinkRefused {
+        end: End,
+    },
     Disk {
         server: usize,
         life: u32,
@@ -206,6 +209,7 @@ impl World {
                 self.network.close_end(end);
                 self.peer(end, |link| Event::Closed { link })?;
             }
+            Happening::LinkRefused { end } => self.peer(end, |link| Event::Refused { link })?,
             Happening::Disk { server, life } => self.disk(server, life)?,
             Happening::ClientBytes { client, conn, bytes } => {
                 self.client_bytes(client, conn, &bytes)?;
@@ -436,9 +440,11 @@ impl World {
         let server = to.0 as usize - 1;
         let delay = self.delay() + 1;
         let one = &self.servers[server];
-        let is_up = one.member.is_some() && self.network.reaches(from.server, server);
-        if !is_up {
+        if !self.network.reaches(from.server, server) {
             return self.after(delay, Happening::LinkClosed { end: from });
+        }
+        if one.member.is_none() {
+            return self.after(delay, Happening::LinkRefused { end: from });
         }
         let other = End { server, life: one.life, link: self.network.accepted_name() };
         self.network.connect(from, other);

@@ -7,6 +7,9 @@
 //! follow 2 from 200            the same; elected by those who look, it cannot lead before that time
 //! 2 says PROPOSAL 4:1          the peer sends packets, several with `;` between them
 //! 2 is reached                 a dial of ours has succeeded
+//! 2 refuses                    nobody listens where we have dialled
+//! doubt                        the leader's election link has ended
+//! epochs                       says which are stored
 //! propose 2                    two proposals
 //! disk                         everything handed to the disk is durable
 //! pass 100                     milliseconds
@@ -350,6 +353,27 @@ impl Stage {
                     Role::Learner(learner) => learner.on_closed(link, ground),
                     Role::None => Ok(()),
                 });
+            }
+            [peer, "refuses"] => {
+                let link = self.peers[&peer.parse().unwrap()];
+                self.act(|role, ground| match role {
+                    Role::Learner(learner) => {
+                        learner.on_refused(link)?;
+                        learner.on_closed(link, ground)
+                    }
+                    _ => Ok(()),
+                });
+            }
+            ["doubt"] => self.act(|role, ground| {
+                if let Role::Learner(learner) = role {
+                    learner.doubt(ground);
+                }
+                Ok(())
+            }),
+            ["epochs"] => {
+                let (accepted, current) =
+                    (self.log.superblock().accepted_epoch, self.log.superblock().current_epoch);
+                self.said.push(format!("{ME} has promised epoch {accepted}, follows {current}"));
             }
             ["propose", count] => self.propose(count.parse().unwrap()),
             ["sync", peer] => {

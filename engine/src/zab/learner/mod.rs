@@ -35,12 +35,15 @@ use crate::time::Millis;
 use crate::zxid::{Epoch, Zxid};
 
 /// Between two attempts to reach the leader, which may still be about to listen.
-const REDIAL_MS: u64 = 20;
+const REDIAL_MS: u64 = 5;
 
 /// How long a leader may refuse connections. A Java leader opens its port up to 230 ms after the
 /// others have seen it elected; on a busy machine it took 1.1 s. Whoever gives up too soon costs the
 /// ensemble initLimit: the leader waits that long for a quorum before it looks again.
 const REDIAL_MS_MAX: u64 = 2000;
+
+/// How long a probe that was answered is kept.
+const PROBE_MS: u64 = 100;
 
 /// Whether this server's vote counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +80,15 @@ enum Stage {
     Live,
 }
 
+/// A link to the leader's port that only asks whether it is there. Nobody who lives closes it so
+/// soon: a port that answers and then lets go was about to close with its process.
+#[derive(Clone, Copy)]
+struct Probe {
+    link: LinkId,
+    /// It was answered. If it lasts until then, the leader lives.
+    until: Option<Millis>,
+}
+
 pub struct Learner {
     leader: ServerId,
     /// Before this moment a Java leader of our election cannot lead: what answers at its port is
@@ -84,6 +96,7 @@ pub struct Learner {
     leads_from: Millis,
     rank: Rank,
     link: LinkId,
+    probe: Option<Probe>,
     /// When the link opened.
     linked_at: Millis,
     stage: Stage,
@@ -131,6 +144,7 @@ impl Learner {
             leads_from,
             rank,
             link,
+            probe: None,
             linked_at: ground.now,
             stage: Stage::Dialing { redial_at: None, give_up_at },
             report,
@@ -164,6 +178,11 @@ impl Learner {
         self.link
     }
 
+    /// What belongs to this role: the link to the leader, and a probe.
+    pub fn links(&self) -> impl Iterator<Item = LinkId> + use<> {
+        [Some(self.link), self.probe.map(|probe| probe.link)].into_iter().flatten()
+    }
+
     pub fn is_live(&self) -> bool {
         matches!(self.stage, Stage::Live)
     }
@@ -176,7 +195,21 @@ impl Learner {
         self.committed
     }
 
+    /// The leader's election link has ended. A process that dies leaves that link first, and the one
+    /// to its learners some milliseconds later (`Io::loosen`); the leader's port tells which it is.
+    pub fn doubt(&mut self, ground: &mut Ground<'_>) {
+        let has_link = !matches!(self.stage, Stage::Dialing { .. });
+        if has_link && self.probe.is_none() {
+            tracing::debug!(leader = %self.leader, "its election link ended: does it live?");
+            self.probe = Some(Probe { link: ground.dial(self.leader), until: None });
+        }
+    }
+
     pub fn on_link_up(&mut self, link: LinkId, ground: &mut Ground<'_>) {
+        if let Some(probe) = self.probe.as_mut().filter(|probe| probe.link == link) {
+            probe.until = Some(ground.now + PROBE_MS);
+            return;
+        }
         if link == self.link && matches!(self.stage, Stage::Dialing { .. }) {
             self.linked_at = ground.now;
             self.introduce(ground);
@@ -186,6 +219,11 @@ impl Learner {
     /// The link ended, or the dial failed: tried again for a while, since an elected leader may
     /// not listen yet.
     pub fn on_closed(&mut self, link: LinkId, ground: &mut Ground<'_>) -> Result<(), Fault> {
+        if let Some(probe) = self.probe.take_if(|probe| probe.link == link)
+            && probe.until.is_some()
+        {
+            return Err(Fault::Leave(Leave::LeaderDown));
+        }
         if link != self.link {
             return Ok(());
         }
@@ -197,6 +235,12 @@ impl Learner {
             Stage::Dialing { .. } => Err(Fault::Leave(Leave::Unreachable)),
             _ => Err(Fault::Leave(Leave::LeaderGone)),
         }
+    }
+
+    /// Nobody listens where the link was to go.
+    pub fn on_refused(&self, link: LinkId) -> Result<(), Fault> {
+        let is_probe = self.probe.is_some_and(|probe| probe.link == link);
+        if is_probe { Err(Fault::Leave(Leave::LeaderDown)) } else { Ok(()) }
     }
 
     /// Ends the link and goes to the same leader anew. No election lies between: without us the
@@ -281,6 +325,10 @@ impl Learner {
             // We slept, not the leader: what it said meanwhile is still to be read.
             self.silent_until = self.silent_until + stalled;
         }
+        let is_over = |probe: &mut Probe| probe.until.is_some_and(|until| until <= ground.now);
+        if let Some(probe) = self.probe.take_if(is_over) {
+            ground.close(probe.link);
+        }
         if let Stage::Dialing { redial_at, .. } = &mut self.stage
             && redial_at.take_if(|at| *at <= ground.now).is_some()
         {
@@ -307,7 +355,8 @@ impl Learner {
             Stage::Greeting if self.is_early() => self.leads_from.min(self.silent_until),
             _ => self.silent_until,
         };
-        due.min(self.looked_at + tick_ms)
+        let probe = self.probe.and_then(|probe| probe.until);
+        probe.map_or(due, |until| due.min(until)).min(self.looked_at + tick_ms)
     }
 
     /// initLimit until NEWLEADER is acknowledged, syncLimit afterwards.
