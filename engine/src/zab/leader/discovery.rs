@@ -132,14 +132,15 @@ impl Leader {
         }
     }
 
-    /// Follows the new epoch ourselves once a quorum has promised it, and brings everybody level.
+    /// Brings everybody level once a quorum has promised the new epoch. That we follow it ourselves
+    /// is stored when what they need is on its way: their disks and ours work at the same time.
     fn begin_levelling(&mut self, ground: &mut Ground<'_>) -> Result<(), Fault> {
         if !self.quorum_of(ground.constants, |peer| peer.promised) {
             return Ok(());
         }
         // Law 1: our history is durable since before we began.
         assert!(ground.log.durable() >= self.began_with, "law 1: history is not durable");
-        ground.store_epochs(self.epoch, self.epoch)?;
+        self.owes_epoch = true;
         self.enter(Phase::Levelling, ground);
         let promised: Vec<LinkId> = self
             .peers
@@ -153,7 +154,14 @@ impl Leader {
                 result => result?,
             }
         }
-        self.begin_reign(ground);
+        self.begin_reign(ground)
+    }
+
+    /// D5. Follows the epoch, durably, if that is still to be done.
+    pub(super) fn follow_epoch(&mut self, ground: &mut Ground<'_>) -> Result<(), Fault> {
+        if std::mem::take(&mut self.owes_epoch) {
+            ground.store_epochs(self.epoch, self.epoch)?;
+        }
         Ok(())
     }
 }

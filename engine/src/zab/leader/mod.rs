@@ -15,6 +15,7 @@
 //!   the synchronization was planned.
 //! - D4. A learner is a place in the order of proposals, never a queue of its own: what it has not
 //!   been sent costs nothing.
+//! - D5. A reign begins when its leader follows its epoch durably, as a quorum does.
 //!
 //! Here: the phases, the clock, the links. Not here: `discovery`, `synchronization`, `broadcast`,
 //! one learner's state (`peer`).
@@ -71,6 +72,8 @@ pub struct Leader {
     /// For observers that bring no id.
     next_anonymous: i64,
     counter_spent: bool,
+    /// The epoch is promised by a quorum and not yet stored as the one we follow.
+    owes_epoch: bool,
 }
 
 impl Leader {
@@ -95,6 +98,7 @@ impl Leader {
             ping_at: ground.now + timing.tick_ms / 2,
             next_anonymous: -1,
             counter_spent: false,
+            owes_epoch: false,
         };
         leader.fix_epoch(ground)?;
         Ok(leader)
@@ -227,6 +231,7 @@ impl Leader {
     }
 
     pub fn on_tick(&mut self, ground: &mut Ground<'_>) -> Result<(), Fault> {
+        self.follow_epoch(ground)?;
         let tick_ms = ground.constants.timing.tick_ms;
         if ground.now >= self.tick_at {
             let stalled = ground.now.since(self.tick_at);
@@ -278,7 +283,7 @@ impl Leader {
     }
 
     pub fn deadline(&self) -> Millis {
-        self.tick_at.min(self.ping_at)
+        if self.owes_epoch { Millis(0) } else { self.tick_at.min(self.ping_at) }
     }
 
     /// Whether we and the voting peers for which `has` holds suffice.

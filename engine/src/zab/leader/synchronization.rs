@@ -108,18 +108,21 @@ impl Leader {
         if is_reigning {
             go_live(peer, ground);
             self.stirred = true;
+            Ok(())
         } else {
-            self.begin_reign(ground);
+            self.begin_reign(ground)
         }
-        Ok(())
     }
 
     /// Once a quorum is level, everything we began with is decided.
-    pub(super) fn begin_reign(&mut self, ground: &mut Ground<'_>) {
+    pub(super) fn begin_reign(&mut self, ground: &mut Ground<'_>) -> Result<(), Fault> {
         let is_level = |peer: &Peer| peer.stage >= Stage::Levelled;
         if self.phase != Phase::Levelling || !self.quorum_of(ground.constants, is_level) {
-            return;
+            return Ok(());
         }
+        self.follow_epoch(ground)?;
+        let followed = ground.log.superblock().current_epoch;
+        assert_eq!(followed, self.epoch, "D5: a reign in an epoch that its leader does not follow");
         self.phase = Phase::Reigning;
         self.decided = self.began_with;
         ground.commit(&mut self.announced, self.decided);
@@ -127,6 +130,7 @@ impl Leader {
         for peer in self.peers.values_mut().filter(|peer| peer.stage == Stage::Levelled) {
             go_live(peer, ground);
         }
+        Ok(())
     }
 }
 
