@@ -20,6 +20,9 @@ impl Member {
         let Some(connection) = self.front.get(conn) else { return };
         let peer = connection.peer;
         if !self.role.serves() {
+            if self.keep_waiting(at, conn, body) {
+                return debug!(%peer, "connection waits for a leader");
+            }
             debug!(%peer, "connection closed: no leader is known, nobody is served");
             self.metrics.cnxn_closed_without_zk_server_running += 1;
             return self.close_now(conn);

@@ -92,6 +92,9 @@ impl Member {
     pub(super) fn expiry_deadline(&self) -> Option<Millis> {
         let sessions = self.tracker.as_ref().map(Tracker::deadline);
         let reap = self.role.leads().then_some(self.next_reap);
-        [self.front.idle_deadline(), sessions, reap].into_iter().flatten().min()
+        [self.front.idle_deadline(), sessions, reap, self.waiting.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! The stations of a write, each a file: `client` (bytes to requests) -> `request` (what a request
 //! asks) -> `write` (prep and propose, or forward to the leader) -> the replica -> `commit`
-//! (apply, watch events, reply). Beside the road: `connect` (sessions begin), `role` (the replica
-//! changes sides), `learner` (what comes from, or goes to, another server), `expiry` (sessions and
+//! (apply, watch events, reply). Beside the road: `connect` (sessions begin), `waiting` (clients that
+//! come during an election), `role` (the replica changes sides), `learner` (what comes from, or goes to, another server), `expiry` (sessions and
 //! containers that end by time), `checkpoint` (snapshots), `proof` (digests that differ), `status`
 //! (what operators ask).
 //!
@@ -36,6 +36,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod waiting;
 mod words;
 mod write;
 
@@ -91,6 +92,7 @@ pub struct Member {
     syncs: VecDeque<ConnId>,
     /// Connections to close once this turn's replies are handed over.
     closing: Vec<ConnId>,
+    waiting: waiting::Waiting,
     is_stopping: bool,
 
     db: Database,
@@ -143,6 +145,7 @@ impl Member {
             outstanding: 0,
             syncs: VecDeque::new(),
             closing: Vec::new(),
+            waiting: waiting::Waiting::default(),
             is_stopping: false,
             db,
             early: None,

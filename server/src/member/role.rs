@@ -45,18 +45,23 @@ impl Role {
 }
 
 impl Member {
-    /// Nobody is served any more: every client connection ends, the tree stays.
-    pub(super) fn looking(&mut self, why: &Leave) {
+    /// Nobody is served any more: every client connection ends, the tree stays. Where nobody was
+    /// served before, those who wait for a leader go on.
+    pub(super) fn looking(&mut self, at: Moment, why: &Leave) {
         info!(%why, was = ?self.role, "LOOKING: nobody is served until there is a leader");
+        let has_served = self.role.serves();
         self.role = Role::Looking;
         self.tracker = None;
         self.prep.clear();
         self.syncs.clear();
         self.touches = Touches::default();
         self.metrics.looking_count += 1;
-        let all: Vec<_> = self.front.ids().collect();
-        for conn in all {
-            self.close_now(conn);
+        if has_served {
+            let all: Vec<_> = self.front.ids().collect();
+            for conn in all {
+                self.close_now(conn);
+            }
+            self.waiting.begin(at.now);
         }
         assert_eq!(self.outstanding, 0, "nothing is under way without connections");
     }
@@ -76,12 +81,14 @@ impl Member {
         self.role = role;
         self.note_level();
         self.next_reap = at.now + self.options.config.tree.container_check_interval_ms;
+        self.admit_waiting(at);
     }
 
-    pub(super) fn learning(&mut self, role: Role) {
+    pub(super) fn learning(&mut self, at: Moment, role: Role) {
         info!(?role, zxid = %self.db.last_zxid(), "serving");
         self.tracker = None;
         self.role = role;
         self.note_level();
+        self.admit_waiting(at);
     }
 }

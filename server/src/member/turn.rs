@@ -18,6 +18,7 @@ impl Member {
     /// Begins: the log is open, the disk readable. The replica's first effect loads the tree.
     pub fn start(&mut self, at: Moment, disk: &mut dyn Disk) {
         self.started = at.now;
+        self.waiting.begin(at.now);
         self.proof = self.options.config.proof.then(|| Proof::new(at.now));
         let mut effects = std::mem::take(&mut self.effects);
         self.replica.start(at.now, disk, &mut effects);
@@ -37,6 +38,7 @@ impl Member {
     pub fn tick(&mut self, at: Moment, disk: &mut dyn Disk) {
         self.peer(at, Event::Tick, disk);
         self.expire_due(at);
+        self.end_waiting(at);
         self.proof_due(at);
     }
 
@@ -100,17 +102,17 @@ impl Member {
             }
             Effect::Send { link, bytes } => self.outputs.push(Output::SendPeer { link, bytes }),
             Effect::Close { link } => self.outputs.push(Output::ClosePeer { link }),
-            Effect::Looking { why } => self.looking(&why),
+            Effect::Looking { why } => self.looking(at, &why),
             Effect::Leading { epoch } if self.options.config.quorum.is_none() => {
                 info!(%epoch, "alone: leading");
                 self.leading(at, Role::Standalone);
             }
             Effect::Leading { epoch } => self.leading(at, Role::Leading { epoch }),
             Effect::Following { leader, epoch } => {
-                self.learning(Role::Following { leader, epoch });
+                self.learning(at, Role::Following { leader, epoch });
             }
             Effect::Observing { leader, epoch } => {
-                self.learning(Role::Observing { leader, epoch });
+                self.learning(at, Role::Observing { leader, epoch });
             }
             Effect::Committed { upto } => self.apply_upto(at, upto),
             Effect::Reload { snapshot, upto } => {

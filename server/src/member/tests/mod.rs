@@ -22,6 +22,43 @@ fn m3_nobody_is_served_before_there_is_a_leader() {
 }
 
 #[test]
+fn w2_a_client_that_comes_during_an_election_waits_for_its_end() {
+    let mut alone = Alone::new("");
+    alone.member.waiting.begin(alone.at().now);
+    let (first, gone, second) = (alone.accept(), alone.accept(), alone.accept());
+    for conn in [first, gone, second] {
+        assert_eq!(alone.connect(conn, SessionId::NONE, &[0; 16], 0), None, "W2");
+    }
+    // What a client sends without waiting for its session waits too.
+    alone.ask(second, 1, CREATE, &create("/a"));
+    alone.member.disconnected(gone);
+    let at = alone.at();
+    alone.member.start(at, &mut alone.disk);
+    alone.settle();
+    alone.settle();
+    assert_eq!((alone.frames(first).len(), alone.frames(second).len()), (1, 2), "W2");
+    assert!(alone.closed.is_empty(), "{:?}", alone.closed);
+    assert_eq!(alone.member.database().last_zxid().0, 3, "two sessions and a znode");
+}
+
+#[test]
+fn w1_nobody_waits_for_long_or_with_much() {
+    let mut alone = Alone::new("");
+    alone.member.waiting.begin(alone.at().now);
+    let (patient, huge) = (alone.accept(), alone.accept());
+    assert_eq!(alone.connect(patient, SessionId::NONE, &[0; 16], 0), None);
+    assert_eq!(alone.connect(huge, SessionId::NONE, &[0; 300], 0), None);
+    assert_eq!(alone.closed, [huge], "W1");
+    let until = alone.member.deadline().expect("somebody waits");
+    alone.now = until.0;
+    let (late, at) = (alone.accept(), alone.at());
+    assert_eq!(alone.connect(late, SessionId::NONE, &[0; 16], 0), None);
+    alone.member.tick(at, &mut alone.disk);
+    alone.turn();
+    assert_eq!(alone.closed, [huge, late, patient], "W1");
+}
+
+#[test]
 fn m4_a_read_waits_behind_the_sessions_own_write_and_nothing_else() {
     let mut alone = Alone::serving("");
     let (writer, ..) = alone.client();
