@@ -5,7 +5,8 @@
 //! prove nothing: names are compared up to the root.
 //!
 //! The table is 256 smaller ones, because a table that doubles moves every entry at once, and that
-//! pause grows with it.
+//! pause grows with it. An entry carries half of its hash, so that neither a doubling table nor a
+//! name that is not there looks at znodes, which lie all over the memory.
 //!
 //! Not here: walking lists (`read`).
 
@@ -19,8 +20,32 @@ const SHARDS: usize = 256;
 /// `hashbrown` takes positions from the low bits and tags from the top seven.
 const SHARD_SHIFT: u32 = 48;
 
+/// An entry: 8 bytes a znode.
+#[derive(Clone, Copy)]
+struct Entry {
+    half: u32,
+    id: u32,
+}
+
+impl Entry {
+    fn of(hash: u64, id: ZnodeId) -> Self {
+        Self { half: hash as u32, id: id.0 }
+    }
+
+    /// What the table goes by: only what an entry can say of itself again.
+    fn table_hash(&self) -> u64 {
+        table_hash(u64::from(self.half))
+    }
+}
+
+/// Position and tag both come from the lower half: the upper one has chosen the shard.
+fn table_hash(hash: u64) -> u64 {
+    let half = hash & u64::from(u32::MAX);
+    half << 32 | half
+}
+
 pub(super) struct PathIndex {
-    shards: Vec<HashTable<u32>>,
+    shards: Vec<HashTable<Entry>>,
 }
 
 impl PathIndex {
@@ -34,13 +59,16 @@ impl PathIndex {
         hash: u64,
         mut is_it: impl FnMut(ZnodeId) -> bool,
     ) -> Option<ZnodeId> {
-        self.shards[shard(hash)].find(hash, |slot| is_it(ZnodeId(*slot))).map(|slot| ZnodeId(*slot))
+        let half = hash as u32;
+        let is_it = |entry: &Entry| entry.half == half && is_it(ZnodeId(entry.id));
+        self.shards[shard(hash)].find(table_hash(hash), is_it).map(|entry| ZnodeId(entry.id))
     }
 
     /// Enters a znode that is in the arena and not here yet.
     pub(super) fn insert(&mut self, arena: &Arena, id: ZnodeId) {
         let hash = arena[id].hash;
-        self.shards[shard(hash)].insert_unique(hash, id.0, |slot| arena[ZnodeId(*slot)].hash);
+        let entry = Entry::of(hash, id);
+        self.shards[shard(hash)].insert_unique(table_hash(hash), entry, Entry::table_hash);
     }
 
     /// Enters many at once and empties `run`; false where one stands there already, by `is_same`.
@@ -69,16 +97,17 @@ impl PathIndex {
         let mut start = 0;
         for (table, end) in self.shards.iter_mut().zip(ends) {
             let of_shard = &entries[start..end];
-            // The log brings more after a snapshot: a table that doubles then looks at every znode.
+            // The log brings more after a snapshot.
             let room = if table.is_empty() { of_shard.len() / 2 } else { 0 };
-            table.reserve(of_shard.len() + room, |slot| arena[ZnodeId(*slot)].hash);
+            table.reserve(of_shard.len() + room, Entry::table_hash);
             for &(hash, id) in of_shard {
-                let is_it = |slot: &u32| {
-                    let other = ZnodeId(*slot);
-                    arena[other].hash == hash && is_same(id, other)
+                let entry = Entry::of(hash, id);
+                let is_it = |there: &Entry| {
+                    let other = ZnodeId(there.id);
+                    there.half == entry.half && arena[other].hash == hash && is_same(id, other)
                 };
-                is_new &= table.find(hash, is_it).is_none();
-                table.insert_unique(hash, id.0, |slot| arena[ZnodeId(*slot)].hash);
+                is_new &= table.find(table_hash(hash), is_it).is_none();
+                table.insert_unique(table_hash(hash), entry, Entry::table_hash);
             }
             start = end;
         }
@@ -86,7 +115,7 @@ impl PathIndex {
     }
 
     pub(super) fn remove(&mut self, hash: u64, id: ZnodeId) {
-        match self.shards[shard(hash)].find_entry(hash, |slot| *slot == id.0) {
+        match self.shards[shard(hash)].find_entry(table_hash(hash), |entry| entry.id == id.0) {
             Ok(entry) => drop(entry.remove()),
             Err(_) => panic!("every znode but the root stands in the index, {id:?} does not"),
         }
