@@ -19,6 +19,7 @@ use super::evidence::{headless_proves_durable, proves_durable};
 use super::flight::{Flight, Reach};
 use super::gather::Gather;
 use super::history::{History, Run};
+use super::passing::begins_whole;
 use super::segment::{FirstBlock, Segment, SegmentHeader};
 use super::slab::Slab;
 use super::spares::Spares;
@@ -230,9 +231,11 @@ impl Log {
         }
         while let Some(&(header, size)) = used.get(at) {
             if doom.is_none()
-                && let Some((next, _)) = used.get(at + 1)
-                && self.pass_over(header, size, next)
+                && let Some(&(next, next_size)) = used.get(at + 1)
+                && self.may_pass_over(&header, &next)
+                && begins_whole(disk, &mut window, &next, next_size)?
             {
+                self.pass_over(header, size, &next);
                 report.passed_over += 1;
                 at += 1;
                 continue;
@@ -262,32 +265,6 @@ impl Log {
             at = next.unwrap_or(at + 1);
         }
         Ok(ChainEnd { cut: None, is_broken: false })
-    }
-
-    /// Takes a segment without reading it, where it was left for `next` (E2: then all of it was
-    /// durable) and everything in it is behind the newest snapshot: no start needs it, and what a
-    /// learner is sent of it is checked then.
-    fn pass_over(&mut self, header: SegmentHeader, size: u64, next: &SegmentHeader) -> bool {
-        let (first, last) = (header.first, next.base);
-        let follows = if self.history.is_empty() {
-            header.base == self.history.base() && first > header.base
-        } else {
-            header.first_sequence == self.next_sequence
-                && header.before == self.chain
-                && first.follows(self.history.last())
-        };
-        // A purge may be cut with any of its segments gone; between two numbers there was none.
-        let is_next = next.number == header.number + 1;
-        // Within an epoch no zxid is left out (law 4); where epochs change, only the batches know.
-        let is_run = first.epoch() == last.epoch() && first <= last;
-        let is_behind = self.superblock().snapshot.is_some_and(|snapshot| last <= snapshot);
-        if !self.options.passes_over || !follows || !is_next || !is_run || !is_behind {
-            return false;
-        }
-        self.history.push_run(Run { first, last });
-        self.segments.push_back(Segment::passed_over(header, size, last));
-        (self.chain, self.next_sequence) = (next.before, next.first_sequence);
-        true
     }
 
     /// Takes the batches of one segment as far as they hold; `Some` at the first that is doomed.
@@ -446,15 +423,6 @@ impl Log {
         self.spares.found(number, size);
         Ok(zeroed)
     }
-}
-
-/// The snapshot that a start will most likely begin from, for whoever wants to read it meanwhile:
-/// what `Log::open` finds to be finished first may choose another.
-pub fn newest_snapshot(disk: &mut dyn Disk) -> Option<Zxid> {
-    let is_there = disk.list().ok()?.iter().any(|file| file.0 == FileName::Superblock);
-    let loaded = if is_there { SuperblockFile::load(disk).ok()? } else { None };
-    let record = *loaded?.record();
-    record.snapshot.filter(|_| record.truncation.is_none())
 }
 
 fn open_superblock(

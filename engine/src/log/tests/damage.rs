@@ -128,7 +128,9 @@ fn damage_behind_the_newest_snapshot_costs_only_history() {
     let mut bench = history();
     bench.log.store_snapshot(&mut bench.disk, at(1, 30)).unwrap();
     bench.disk.flip(FileName::Segment(1), 2 * BLOCK as u64);
-    let mut bench = bench.reopen(2);
+    let options = LogOptions { passes_over: false, ..options() };
+    let opened = Log::open(&mut bench.disk, options, 2).unwrap();
+    (bench.log, bench.report) = (opened.log, opened.report);
     assert_eq!(bench.report.damage, None);
     assert!(bench.log.may_vote());
     assert!(bench.log.history().base() > Zxid::ZERO);
