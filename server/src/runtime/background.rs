@@ -11,10 +11,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
 use ringkeeper_engine::io::Waker;
-use ringkeeper_engine::io::files::FileDisk;
+use ringkeeper_engine::io::files::{FileDisk, Hurry, Pace};
 use tracing::warn;
 
 use crate::member::{SnapshotDone, SnapshotOp, SnapshotTask};
+
+/// How fast snapshots are written and read back: several times what a log grows by, and a small
+/// part of any disk a log is kept on, so that commits do not queue behind them.
+const BYTES_PER_SECOND: u64 = 64 << 20;
 
 /// What the core asks for.
 pub(super) enum Job {
@@ -36,12 +40,15 @@ pub(super) enum Done {
 /// The way to the background thread.
 pub(super) struct Background {
     jobs: Option<Sender<Job>>,
+    hurry: Hurry,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Background {
     /// Starts the thread. `disk` is its own view of the data directory.
-    pub(super) fn start(disk: FileDisk, waker: Waker) -> std::io::Result<(Self, Answers)> {
+    pub(super) fn start(mut disk: FileDisk, waker: Waker) -> std::io::Result<(Self, Answers)> {
+        let (pace, hurry) = Pace::new(BYTES_PER_SECOND);
+        disk.go_slowly(pace);
         let (jobs, inbox) = channel();
         let (done, answers) = channel();
         let sender = Answer { done, waker };
@@ -49,7 +56,7 @@ impl Background {
         let thread = Builder::new().name("background".into()).spawn(move || {
             Worker { disk, answer: to_core, task: SnapshotTask::default() }.run(inbox)
         })?;
-        Ok((Self { jobs: Some(jobs), thread: Some(thread) }, Answers { answers, sender }))
+        Ok((Self { jobs: Some(jobs), hurry, thread: Some(thread) }, Answers { answers, sender }))
     }
 
     pub(super) fn ask(&self, job: Job) {
@@ -63,6 +70,7 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         self.jobs = None;
+        self.hurry.up();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

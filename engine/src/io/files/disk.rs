@@ -13,6 +13,7 @@ use rustix::io::Errno as Failure;
 
 use super::ahead::Ahead;
 use super::directory::{Directory, again, is_blocks, is_exact};
+use super::pace::Pace;
 use crate::limits::BLOCK;
 use crate::log::{Disk, DiskError, DiskVerb, FileName, Slab};
 
@@ -26,11 +27,23 @@ pub struct FileDisk {
     /// The file last used, so that a run of reads or writes opens it once.
     last: Option<(FileName, u64, OwnedFd)>,
     ahead: Option<Ahead>,
+    pace: Option<Pace>,
 }
 
 impl FileDisk {
     pub fn new(directory: Arc<Directory>) -> Self {
-        Self { directory, aligned: Slab::new(STRETCH), last: None, ahead: None }
+        Self { directory, aligned: Slab::new(STRETCH), last: None, ahead: None, pace: None }
+    }
+
+    /// Reads and writes of files keep this pace from here on.
+    pub fn go_slowly(&mut self, pace: Pace) {
+        self.pace = Some(pace);
+    }
+
+    fn keep_pace(&mut self, bytes: usize) {
+        if let Some(pace) = &mut self.pace {
+            pace.keep(bytes);
+        }
     }
 
     /// From here on a thread reads ahead, and about `kept` bytes of what was read are kept. To be
@@ -191,7 +204,10 @@ impl Disk for FileDisk {
             let at = offset + filled as u64;
             match self.read_some(file, at, &mut into[filled..]) {
                 Ok(0) => break,
-                Ok(count) => filled += count,
+                Ok(count) => {
+                    filled += count;
+                    self.keep_pace(count);
+                }
                 Err(errno) => return Err(failed(Some(file), DiskVerb::Read, at)(errno)),
             }
         }
@@ -205,7 +221,10 @@ impl Disk for FileDisk {
             let at = offset + written as u64;
             match self.write_some(file, at, &bytes[written..]) {
                 Ok(0) => return Err(failed(Some(file), DiskVerb::Write, at)(Failure::IO)),
-                Ok(count) => written += count,
+                Ok(count) => {
+                    written += count;
+                    self.keep_pace(count);
+                }
                 Err(errno) => return Err(failed(Some(file), DiskVerb::Write, at)(errno)),
             }
         }

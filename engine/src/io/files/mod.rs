@@ -6,10 +6,12 @@ mod ahead;
 mod chores;
 mod directory;
 mod disk;
+mod pace;
 mod prepare;
 
 pub use directory::{Directory, DirectoryError};
 pub use disk::FileDisk;
+pub use pace::{Hurry, Pace};
 
 pub(super) use chores::Chores;
 pub(super) use directory::again;
