@@ -90,3 +90,53 @@ impl Restorer {
         if is_new { Ok(()) } else { Err(RestoreError::Exists) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(restorer: &mut Restorer, path: &str) -> Result<(), RestoreError> {
+        let stat = StatPersisted::default();
+        let (data, acl) = (Some(path.as_bytes()), AclId::OPEN);
+        restorer.take(&RestoredZnode { path, data, acl, stat: &stat, digest: path.len() as u32 })
+    }
+
+    /// R1: however many wait, a parent is found, and whoever comes twice as well.
+    #[test]
+    fn what_is_read_is_a_tree_in_runs_of_any_length() {
+        for children in [1, 3, 1000, 5000] {
+            let mut restorer = Restorer::new(OwnerRules::default());
+            let mut paths = vec![String::new()];
+            for parent in ["/a", "/b", "/b/c"] {
+                paths.push(parent.to_owned());
+                paths.extend((0..children).map(|child| format!("{parent}/{child}")));
+            }
+            paths.push("/a/0/deep".to_owned());
+            for path in &paths {
+                take(&mut restorer, path).unwrap();
+            }
+            assert_eq!(take(&mut restorer, "/c/d"), Err(RestoreError::NoParent));
+            assert_eq!(take(&mut restorer, ""), Err(RestoreError::Exists));
+            let tree = restorer.finish().unwrap();
+            assert_eq!(tree.count(), paths.len() + 1);
+            for path in &paths {
+                let id = tree.find(path).unwrap();
+                assert_eq!(tree.data(id), Some(path.as_bytes()), "{path}");
+                assert_eq!(tree.get(id).digest as usize, path.len());
+            }
+            for twice in ["/a/0", "/b"] {
+                let mut restorer = Restorer::new(OwnerRules::default());
+                let outcome = paths.iter().try_for_each(|path| take(&mut restorer, path));
+                let outcome = outcome.and_then(|()| take(&mut restorer, twice));
+                let outcome = outcome.and_then(|()| restorer.finish().map(drop));
+                assert_eq!(outcome, Err(RestoreError::Exists), "{twice}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_root_comes_first() {
+        let mut restorer = Restorer::new(OwnerRules::default());
+        assert_eq!(take(&mut restorer, "/a"), Err(RestoreError::NoParent));
+    }
+}

@@ -216,12 +216,13 @@ mod tests {
     use crate::log::Disk;
     use crate::zxid::Zxid;
 
-    /// Whatever is kept and read ahead, a read shows what was written last (RA2).
+    /// Whatever is kept and read ahead, a read shows what was written last (RA2), and after the end
+    /// of it nothing kept is shown (RA1).
     #[test]
     fn reads_are_the_same_with_and_without() {
         let folder = Folder::new();
         let directory = Directory::open(folder.path(), folder.path()).unwrap();
-        let mut disk = FileDisk::new(directory);
+        let mut disk = FileDisk::new(Arc::clone(&directory));
         let file = FileName::SnapshotAside(Zxid(9));
         let mut model: Vec<u8> = (0..5 * STRETCH + 777).map(|at| (at * 7 % 251) as u8).collect();
         disk.write(file, 0, &model).unwrap();
@@ -245,6 +246,9 @@ mod tests {
         assert_eq!(disk.read(to, 0, &mut bytes).unwrap(), model.len());
         assert!(bytes == model);
         disk.end_read_ahead();
+        let mut another = FileDisk::new(directory);
+        another.write(to, 7, &[model[7] ^ 1]).unwrap();
         assert_eq!(disk.read(to, 0, &mut bytes).unwrap(), model.len());
+        assert_eq!(bytes[7], model[7] ^ 1);
     }
 }
