@@ -1,7 +1,9 @@
-//! Load over any ZooKeeper server, comparison with Apache ZooKeeper, the bare device below both.
+//! Load over any ZooKeeper server, comparison with Apache ZooKeeper, the bare device and the bare
+//! network below both.
 
 pub mod compare;
 pub mod disk;
+pub mod echo;
 pub mod host;
 pub mod load;
 pub mod road;

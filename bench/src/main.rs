@@ -2,20 +2,24 @@
 //!
 //! Not here: what the commands do (the library).
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ringkeeper_bench::compare::{self, CompareOptions};
 use ringkeeper_bench::disk::{self, DiskOptions};
+use ringkeeper_bench::echo::{self, EchoOptions};
 use ringkeeper_bench::load::{self, LoadOptions};
 use ringkeeper_bench::road::{self, RoadOptions};
+use serde_json::Value;
 
 const EXAMPLES: &str = "\
 Examples:
   ringkeeper-bench load --servers 127.0.0.1:2181                       writes a second, closed loop
   ringkeeper-bench load --servers zk1:2181,zk2:2181 --mix mixed --rate 5000 --seconds 60
   ringkeeper-bench compare --out perf/figures                          beside Apache ZooKeeper
-  ringkeeper-bench disk --data /var/lib/zookeeper                      what the disk below gives";
+  ringkeeper-bench disk --data /var/lib/zookeeper                      the disk below, the log on it
+  ringkeeper-bench echo --shapes 30x100,1x1 --batches 4                what carries bytes best";
 
 /// Load over any ZooKeeper server, and comparison with Apache ZooKeeper.
 #[derive(Parser)]
@@ -48,6 +52,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure what carries sockets and the log's writes: our reactor on io_uring and on epoll, a
+    /// bare epoll loop, tokio-uring.
+    Echo {
+        #[command(flatten)]
+        options: EchoOptions,
+        /// One JSON object on standard output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Count what a request costs in the servers' own code: three members in one thread, without
     /// sockets and disks.
     Road {
@@ -60,7 +73,14 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Load { options, json } => run_load(&options, json),
         Command::Compare { options } => run_compare(&options),
-        Command::Disk { options, json } => run_disk(&options, json),
+        Command::Disk { options, json } => {
+            let outcome = disk::run(&options, true);
+            tell("disk", outcome.map(|report| (report.to_string(), report.to_json())), json)
+        }
+        Command::Echo { options, json } => {
+            let outcome = echo::run(&options, true);
+            tell("echo", outcome.map(|report| (report.to_string(), report.to_json())), json)
+        }
         Command::Road { options } => run_road(&options),
     }
 }
@@ -97,21 +117,17 @@ fn run_compare(options: &CompareOptions) -> ExitCode {
     }
 }
 
-fn run_disk(options: &DiskOptions, json: bool) -> ExitCode {
-    match disk::run(options, true) {
-        Ok(report) => {
-            if json {
-                println!("{}", report.to_json());
-            } else {
-                print!("{report}");
-            }
-            ExitCode::SUCCESS
-        }
+/// A report as text or as JSON.
+fn tell<E: Display>(name: &str, report: Result<(String, Value), E>, json: bool) -> ExitCode {
+    match report {
+        Ok((_, report)) if json => println!("{report}"),
+        Ok((report, _)) => print!("{report}"),
         Err(error) => {
-            eprintln!("disk: {error}");
-            ExitCode::FAILURE
+            eprintln!("{name}: {error}");
+            return ExitCode::FAILURE;
         }
     }
+    ExitCode::SUCCESS
 }
 
 fn run_road(options: &RoadOptions) -> ExitCode {
