@@ -35,6 +35,19 @@ impl ThreadTime {
     }
 }
 
+/// CPU time of this process, user and system, all its threads, those of the ring included.
+pub fn own_cpu_us() -> u64 {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    cpu.tv_sec.unsigned_abs() * 1_000_000 + cpu.tv_nsec.unsigned_abs() / 1000
+}
+
+/// CPU time of one thread of this process; `None` once it is gone.
+pub fn thread_cpu_us(thread: u32) -> Option<u64> {
+    let schedstat = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    let on_core_ns: u64 = schedstat.split_whitespace().next()?.parse().ok()?;
+    Some(on_core_ns / 1000)
+}
+
 /// CPU time of a process, user and system, all its threads; `None` once it is gone.
 pub fn process_cpu_us(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -7,3 +7,4 @@ pub mod echo;
 pub mod host;
 pub mod load;
 pub mod road;
+pub mod turns;

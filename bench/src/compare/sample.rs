@@ -89,7 +89,7 @@ pub struct Spread {
 
 impl Spread {
     /// Of at least one value.
-    pub(super) fn of(values: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
@@ -100,7 +100,7 @@ impl Spread {
         Self { median, least: values[0], greatest: values[values.len() - 1] }
     }
 
-    pub(super) fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         json!({ "median": self.median, "least": self.least, "greatest": self.greatest })
     }
 }

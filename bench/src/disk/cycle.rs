@@ -13,8 +13,8 @@ use ringkeeper_engine::io::{Completion, Handler, Io};
 use ringkeeper_engine::limits::{SEGMENT_BYTES, WRITES_IN_FLIGHT};
 use ringkeeper_engine::log::{DiskDone, DiskOp, OpId, Slab};
 
-use super::SEGMENT;
-use crate::host::DeviceCounts;
+use super::device::SEGMENT;
+use crate::host::{DeviceCounts, own_cpu_us};
 
 /// How a batch becomes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Way {
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 4] =
+    pub(crate) const ALL: [Self; 4] =
         [Self::Serial, Self::Durable, Self::DurablePipelined, Self::Pipelined];
 
     pub fn describe(self) -> &'static str {
@@ -42,11 +42,11 @@ impl Way {
         }
     }
 
-    fn is_durable(self) -> bool {
+    pub(crate) fn is_durable(self) -> bool {
         matches!(self, Self::Durable | Self::DurablePipelined)
     }
 
-    fn writes_in_flight(self) -> usize {
+    pub(crate) fn writes_in_flight(self) -> usize {
         match self {
             Self::Serial | Self::Durable => 1,
             Self::DurablePipelined | Self::Pipelined => WRITES_IN_FLIGHT,
@@ -54,17 +54,58 @@ impl Way {
     }
 }
 
-/// What one run gave.
+/// What one turn gave.
 #[derive(Clone, Debug)]
 pub struct Cycle {
-    pub way: Way,
-    pub bytes: usize,
     pub commits: u64,
     pub elapsed_us: u64,
     pub p50_us: u64,
     pub p99_us: u64,
+    /// CPU of this process; what the kernel's own threads did for it is not in it.
+    pub cpu_us: u64,
     /// Others' work on the device counts too.
     pub device: Option<DeviceCounts>,
+}
+
+/// Commits and how long each took, as they come.
+pub(crate) struct Tally {
+    commits: u64,
+    latencies: Histogram<u64>,
+    began_us: u64,
+    began_cpu_us: u64,
+}
+
+impl Tally {
+    pub(crate) fn begin() -> Self {
+        Self {
+            commits: 0,
+            latencies: Histogram::new_with_bounds(1, 60_000_000, 3).expect("good bounds"),
+            began_us: now_micros(),
+            began_cpu_us: own_cpu_us(),
+        }
+    }
+
+    /// A batch that was handed over at `since_us` is durable.
+    pub(crate) fn commit(&mut self, since_us: u64) {
+        self.commits += 1;
+        self.latencies.saturating_record((now_micros() - since_us).max(1));
+    }
+
+    pub(crate) fn elapsed_us(&self) -> u64 {
+        now_micros() - self.began_us
+    }
+
+    /// All so far; what the device did is the caller's to add.
+    pub(crate) fn cycle(&self) -> Cycle {
+        Cycle {
+            commits: self.commits,
+            elapsed_us: self.elapsed_us(),
+            p50_us: self.latencies.value_at_quantile(0.5),
+            p99_us: self.latencies.value_at_quantile(0.99),
+            cpu_us: own_cpu_us() - self.began_cpu_us,
+            device: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +130,7 @@ pub(super) struct Run {
     offset: u64,
     ops: u64,
     is_ending: bool,
-    commits: u64,
-    latencies: Histogram<u64>,
+    tally: Tally,
     pub(super) failure: Option<i32>,
 }
 
@@ -110,8 +150,7 @@ impl Run {
             offset: 0,
             ops: 0,
             is_ending: false,
-            commits: 0,
-            latencies: Histogram::new_with_bounds(1, 60_000_000, 3).expect("good bounds"),
+            tally: Tally::begin(),
             failure: None,
         }
     }
@@ -169,7 +208,7 @@ impl Run {
         if self.way.is_durable() {
             let since_us = batch.since_us;
             self.batches.retain(|batch| batch.op != op);
-            self.commit(since_us);
+            self.tally.commit(since_us);
         }
     }
 
@@ -179,26 +218,17 @@ impl Run {
         let sinces: Vec<u64> =
             self.batches.iter().filter(|batch| flushed(batch)).map(|b| b.since_us).collect();
         self.batches.retain(|batch| !flushed(batch));
-        sinces.into_iter().for_each(|since_us| self.commit(since_us));
+        sinces.into_iter().for_each(|since_us| self.tally.commit(since_us));
     }
 
-    fn commit(&mut self, since_us: u64) {
-        self.commits += 1;
-        self.latencies.saturating_record((now_micros() - since_us).max(1));
+    pub(super) fn elapsed_us(&self) -> u64 {
+        self.tally.elapsed_us()
     }
 
     /// No new batch; what was measured so far.
-    pub(super) fn end(&mut self, elapsed_us: u64) -> Cycle {
+    pub(super) fn end(&mut self) -> Cycle {
         self.is_ending = true;
-        Cycle {
-            way: self.way,
-            bytes: self.bytes,
-            commits: self.commits,
-            elapsed_us,
-            p50_us: self.latencies.value_at_quantile(0.5),
-            p99_us: self.latencies.value_at_quantile(0.99),
-            device: None,
-        }
+        self.tally.cycle()
     }
 
     pub(super) fn is_busy(&self) -> bool {

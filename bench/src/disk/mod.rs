@@ -1,37 +1,38 @@
-//! The bare device below the log: write and flush by the engine's own code, and nothing else.
+//! The bare device below the log, and the engine's own log beside it.
 //!
 //! A commit is one batch made durable. Each way to do it is run with each size of batch, on a
-//! prepared segment as the log writes it, so that a figure of the log can be held against what the
-//! device gives in the same minute.
+//! prepared segment as the log writes it, and the log itself takes turns with them, so that its
+//! figure is held against what the device gives in the same second.
 //!
-//! - `cycle`: one run of one way and size.
+//! - `device`: the folder and its segment.
+//! - `cycle`: one turn of one way and size on the bare device.
+//! - `log`: one turn of the engine's log.
 //! - `report`: the table.
 //!
 //! Not here: what the log gathers and when (`ringkeeper_engine::log`).
 
 mod cycle;
+mod device;
+mod log;
 mod report;
 
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use ringkeeper_engine::io::clock::now_micros;
-use ringkeeper_engine::io::files::{Directory, DirectoryError};
-use ringkeeper_engine::io::{self, Completion, Io, Reactor, ReactorError, ReactorOptions};
-use ringkeeper_engine::limits::SEGMENT_BYTES;
-use ringkeeper_engine::log::{DiskDone, DiskOp};
+use ringkeeper_engine::io::files::DirectoryError;
+use ringkeeper_engine::io::{self, Backend, Reactor, ReactorError};
+use ringkeeper_engine::log::{LogError, LogFailure};
 
+pub(crate) use cycle::Tally;
 pub use cycle::{Cycle, Way};
-pub use report::DiskReport;
+pub(crate) use device::Device;
+pub use log::Feed;
+pub use report::{DiskReport, Series};
 
-use crate::host::DeviceCounts;
+use crate::turns::Turns;
 use cycle::Run;
-
-/// The only segment there is.
-const SEGMENT: u64 = 1;
-
-const TURN: Duration = Duration::from_millis(100);
+use device::TURN;
+use log::LogBench;
 
 /// The sizes of batches, in KiB.
 const SIZES: &str = "4,16,64,256";
@@ -39,12 +40,11 @@ const SIZES: &str = "4,16,64,256";
 /// What to run, and where.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DiskOptions {
-    /// The disk to measure; a folder is made there and removed at the end.
+    /// The disk to measure; folders are made there and removed at the end.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     pub data: PathBuf,
-    /// Seconds of each way and size.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub seconds: u64,
+    #[command(flatten)]
+    pub turns: Turns,
     /// Sizes of a batch.
     #[arg(long, value_name = "KIB,...", value_delimiter = ',', default_value = SIZES,
         value_parser = clap::value_parser!(u32).range(4..=1024))]
@@ -63,75 +63,106 @@ pub enum DiskBenchError {
     Reactor(#[from] ReactorError),
     #[error("the disk failed: {}", std::io::Error::from_raw_os_error(*.0))]
     Failed(i32),
+    #[error("{0}")]
+    Open(#[from] LogError),
+    #[error("{0}")]
+    Log(#[from] LogFailure),
 }
 
-/// The folder of one run, removed however the run ends.
-struct Folder(PathBuf);
+/// Who makes batches durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The device, with nothing above the reactor.
+    Bare(Way),
+    /// The engine's log.
+    Log(Feed),
+}
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("{} stays behind: {error}", self.0.display());
+impl Subject {
+    /// Each form of the log stands behind the bare way that it is held against.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Bare(Way::Serial),
+        Self::Bare(Way::Durable),
+        Self::Log(Feed::Lone),
+        Self::Bare(Way::DurablePipelined),
+        Self::Bare(Way::Pipelined),
+        Self::Log(Feed::Busy),
+    ];
+
+    /// The device's share of it: what the log can reach.
+    pub fn limit(self) -> Option<Self> {
+        match self {
+            Self::Bare(_) => None,
+            Self::Log(Feed::Lone) => Some(Self::Bare(Way::Durable)),
+            Self::Log(Feed::Busy) => Some(Self::Bare(Way::Pipelined)),
         }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bare(way) => way.describe(),
+            Self::Log(Feed::Lone) => "the log, one batch after the other",
+            Self::Log(Feed::Busy) => "the log, busy",
+        })
     }
 }
 
 /// Runs every way with every size. With `shows_progress` each is told on standard error.
 pub fn run(options: &DiskOptions, shows_progress: bool) -> Result<DiskReport, DiskBenchError> {
-    let folder = options.data.join(format!("ringkeeper-bench-{}-disk", std::process::id()));
-    let folder = Folder(folder);
-    let directory = Directory::open(&folder.0, &folder.0)?;
     let backend = io::probe(options.io.as_deref())?;
-    let mut reactor = io::start(backend, &ReactorOptions::default(), Some(Arc::clone(&directory)))?;
-    prepare(&mut *reactor)?;
-
-    let mut cycles = Vec::new();
+    let device = Device::open(&options.data, "disk")?;
+    let mut reactor = device.reactor(backend)?;
+    device.prepare(&mut *reactor)?;
+    let mut all = Vec::new();
     for kib in &options.sizes {
-        for way in Way::ALL {
-            if shows_progress {
-                eprintln!("{kib} KiB, {}", way.describe());
-            }
-            let before = DeviceCounts::of(&folder.0);
-            let mut cycle = measure(&mut *reactor, way, (*kib as usize) << 10, options.seconds)?;
-            let after = DeviceCounts::of(&folder.0);
-            cycle.device = after.zip(before).map(|(after, before)| after.since(before));
-            cycles.push(cycle);
+        let bytes = (*kib as usize) << 10;
+        if shows_progress {
+            eprintln!("{kib} KiB, {} rounds of {} ways", options.turns.rounds, Subject::ALL.len());
         }
+        all.extend(run_size(options, backend, &device, &mut *reactor, bytes)?);
     }
-    Ok(DiskReport { how: reactor.describe(), seconds: options.seconds, cycles })
+    Ok(DiskReport { how: reactor.describe(), turns: options.turns, series: all })
 }
 
-fn prepare(reactor: &mut dyn Reactor) -> Result<(), DiskBenchError> {
-    struct Waiting(Option<Result<(), i32>>);
-    impl io::Handler for Waiting {
-        fn on(&mut self, completion: Completion<'_>, _: &mut dyn Io) {
-            if let Completion::Disk(DiskDone::Prepared { result, .. }) = completion {
-                self.0 = Some(result);
-            }
-        }
+fn run_size(
+    options: &DiskOptions,
+    backend: Backend,
+    device: &Device,
+    reactor: &mut dyn Reactor,
+    bytes: usize,
+) -> Result<Vec<Series>, DiskBenchError> {
+    let mut log = LogBench::open(&options.data, backend, bytes)?;
+    let window_us = options.turns.window_us();
+    let mut all = Subject::ALL.map(|subject| Series { subject, bytes, cycles: Vec::new() });
+    for who in options.turns.order(all.len()) {
+        let series = &mut all[who];
+        let cycle = match series.subject {
+            Subject::Bare(way) => measure(device, reactor, way, bytes, window_us)?,
+            Subject::Log(feed) => log.measure(feed, window_us)?,
+        };
+        series.cycles.push(cycle);
     }
-    reactor.io().disk(DiskOp::Prepare { segment: SEGMENT, bytes: SEGMENT_BYTES, recycle: None });
-    let mut waiting = Waiting(None);
-    while waiting.0.is_none() {
-        reactor.turn(Some(TURN), &mut waiting)?;
-    }
-    waiting.0.unwrap_or(Ok(())).map_err(DiskBenchError::Failed)
+    Ok(all.into())
 }
 
-fn measure(
+/// One turn of one way on the bare device.
+pub(crate) fn measure(
+    device: &Device,
     reactor: &mut dyn Reactor,
     way: Way,
     bytes: usize,
-    seconds: u64,
+    window_us: u64,
 ) -> Result<Cycle, DiskBenchError> {
+    let before = device.counts();
     let mut run = Run::new(way, bytes);
-    let begin = now_micros();
     run.drive(reactor.io());
-    while now_micros() < begin + seconds * 1_000_000 && run.failure.is_none() {
+    while run.elapsed_us() < window_us && run.failure.is_none() {
         reactor.turn(Some(TURN), &mut run)?;
     }
-    let elapsed_us = now_micros() - begin;
-    let cycle = run.end(elapsed_us);
+    let mut cycle = run.end();
+    cycle.device = device.counts().zip(before).map(|(after, before)| after.since(before));
     while run.is_busy() && run.failure.is_none() {
         reactor.turn(Some(TURN), &mut run)?;
     }
