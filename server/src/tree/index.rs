@@ -168,8 +168,8 @@ pub(super) fn child_hash(parent: u64, name: &[u8]) -> u64 {
 /// The hash of the path whose names, joined by slashes, these bytes are: `child_hash` of one name
 /// after another. Eight bytes are looked at together, which finds the slashes on the way.
 pub(super) fn path_hash(names: &[u8]) -> u64 {
-    const SLASHES: u64 = u64::from_ne_bytes([b'/'; 8]);
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const SLASHES: u64 = u64::from_be_bytes([b'/'; 8]);
+    const ONES: u64 = u64::from_be_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
     let mut parent = ROOT_HASH;
     let mut rest = names;
@@ -231,7 +231,7 @@ mod tests {
             draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round);
             for at in 0..draw >> 59 {
                 let byte = (draw >> (at % 40)) as u8;
-                path.push(if byte % 5 == 0 { b'/' } else { byte });
+                path.push(if byte.is_multiple_of(5) { b'/' } else { byte });
             }
             let named = path.split(|byte| *byte == b'/').fold(ROOT_HASH, child_hash);
             assert_eq!(path_hash(&path), named, "{path:?}");
