@@ -6,5 +6,6 @@ pub mod disk;
 pub mod echo;
 pub mod host;
 pub mod load;
+pub mod lone;
 pub mod road;
 pub mod turns;

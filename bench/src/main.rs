@@ -10,6 +10,7 @@ use ringkeeper_bench::compare::{self, CompareOptions};
 use ringkeeper_bench::disk::{self, DiskOptions};
 use ringkeeper_bench::echo::{self, EchoOptions};
 use ringkeeper_bench::load::{self, LoadOptions};
+use ringkeeper_bench::lone::{self, LoneOptions, PeerOptions};
 use ringkeeper_bench::road::{self, RoadOptions};
 use serde_json::Value;
 
@@ -19,7 +20,8 @@ Examples:
   ringkeeper-bench load --servers zk1:2181,zk2:2181 --mix mixed --rate 5000 --seconds 60
   ringkeeper-bench compare --out perf/figures                          beside Apache ZooKeeper
   ringkeeper-bench disk --data /var/lib/zookeeper                      the disk below, the log on it
-  ringkeeper-bench echo --shapes 30x100,1x1 --batches 4                what carries bytes best";
+  ringkeeper-bench echo --shapes 30x100,1x1 --batches 4                what carries bytes best
+  ringkeeper-bench lone --rounds 12                                    a lone set by what it must take";
 
 /// Load over any ZooKeeper server, and comparison with Apache ZooKeeper.
 #[derive(Parser)]
@@ -61,6 +63,20 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Hold a lone set against the round trips and the durable write that it takes at least.
+    Lone {
+        #[command(flatten)]
+        options: LoneOptions,
+        /// One JSON object on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A process that `lone` asks.
+    #[command(hide = true)]
+    Peer {
+        #[command(flatten)]
+        options: PeerOptions,
+    },
     /// Count what a request costs in the servers' own code: three members in one thread, without
     /// sockets and disks.
     Road {
@@ -81,6 +97,11 @@ fn main() -> ExitCode {
             let outcome = echo::run(&options, true);
             tell("echo", outcome.map(|report| (report.to_string(), report.to_json())), json)
         }
+        Command::Lone { options, json } => {
+            let outcome = lone::run(&options, true);
+            tell("lone", outcome.map(|report| (report.to_string(), report.to_json())), json)
+        }
+        Command::Peer { options } => run_peer(&options),
         Command::Road { options } => run_road(&options),
     }
 }
@@ -128,6 +149,17 @@ fn tell<E: Display>(name: &str, report: Result<(String, Value), E>, json: bool) 
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Its address is all that a process says.
+fn run_peer(options: &PeerOptions) -> ExitCode {
+    match lone::serve(options, |address| println!("{address}")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peer: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run_road(options: &RoadOptions) -> ExitCode {

@@ -2,22 +2,12 @@
 //!
 //! No figure is asserted: how fast a machine is, is no property of the code.
 
+mod built;
+
 use std::path::Path;
-use std::process::Command;
 
-use ringkeeper_bench::compare::{Ensemble, System};
+use ringkeeper_bench::compare::Ensemble;
 use ringkeeper_bench::load::{self, LoadOptions, Mix};
-
-/// The server of this build, made if it is not there yet.
-fn system() -> System {
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "ringkeeper", "--bin", "ringkeeper"]);
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
-    assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
-    System::ringkeeper(None).expect("it was just built")
-}
 
 fn options(ensemble: &Ensemble, mix: Mix) -> LoadOptions {
     LoadOptions {
@@ -37,7 +27,7 @@ fn options(ensemble: &Ensemble, mix: Mix) -> LoadOptions {
 #[test]
 fn load_is_answered_without_a_refusal_and_leaves_nothing_behind() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let ensemble = Ensemble::start(&system(), 1, folder).expect("it serves");
+    let ensemble = Ensemble::start(&built::system(), 1, folder).expect("it serves");
     for mix in [Mix::Create, Mix::CreateDelete, Mix::Mixed] {
         let report = load::run(&options(&ensemble, mix), false, &mut |_| ()).expect("a report");
         assert!(report.operations > 0, "{report}");

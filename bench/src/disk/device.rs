@@ -15,7 +15,7 @@ use super::DiskBenchError;
 use crate::host::DeviceCounts;
 
 /// The only segment there is.
-pub(super) const SEGMENT: u64 = 1;
+pub(crate) const SEGMENT: u64 = 1;
 
 pub(super) const TURN: Duration = Duration::from_millis(100);
 
@@ -43,6 +43,11 @@ impl Device {
 
     pub(super) fn directory(&self) -> &Arc<Directory> {
         &self.directory
+    }
+
+    /// All below it goes with it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What the device below has done; `None` where the kernel does not count it.

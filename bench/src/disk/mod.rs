@@ -25,7 +25,7 @@ use ringkeeper_engine::log::{LogError, LogFailure};
 
 pub(crate) use cycle::Tally;
 pub use cycle::{Cycle, Way};
-pub(crate) use device::Device;
+pub(crate) use device::{Device, SEGMENT};
 pub use log::Feed;
 pub use report::{DiskReport, Series};
 
