@@ -108,6 +108,10 @@ pub enum PeerError {
     Replaced,
     /// The history that this learner needs is gone from the log; it must come again.
     Purged,
+    /// The log has what it needs and cannot be read there; it must come again, for a snapshot.
+    Damaged {
+        after: Zxid,
+    },
     /// Our snapshot could not be read for it.
     Unreadable(DiskError),
 }
@@ -142,6 +146,9 @@ impl fmt::Display for PeerError {
             Self::Late => write!(f, "it was silent, or left a proposal without its ACK, too long"),
             Self::Replaced => write!(f, "it came again over another link"),
             Self::Purged => write!(f, "the history it needs is gone from the log"),
+            Self::Damaged { after } => {
+                write!(f, "the log cannot be read after {after}; it is sent a snapshot instead")
+            }
             Self::Unreadable(error) => error.fmt(f),
         }
     }

@@ -72,6 +72,9 @@ pub struct Leader {
     /// For observers that bring no id.
     next_anonymous: i64,
     counter_spent: bool,
+    /// Whoever lacks something before this is sent a snapshot, although the log has it: it could
+    /// not be read. Segments behind a snapshot are not looked at when a server starts.
+    readable_from: Zxid,
     /// The epoch is promised by a quorum and not yet stored as the one we follow.
     owes_epoch: bool,
 }
@@ -98,6 +101,7 @@ impl Leader {
             ping_at: ground.now + timing.tick_ms / 2,
             next_anonymous: -1,
             counter_spent: false,
+            readable_from: Zxid::ZERO,
             owes_epoch: false,
         };
         leader.fix_epoch(ground)?;
@@ -139,6 +143,10 @@ impl Leader {
     fn drop_peer(&mut self, link: LinkId, error: &PeerError, ground: &mut Ground<'_>) {
         if let Some(mut peer) = self.peers.remove(&link) {
             tracing::warn!(server = %peer.server, ?link, "learner dropped: {error}");
+            if let PeerError::Damaged { .. } = error {
+                let snapshot = ground.log.superblock().snapshot.unwrap_or_default();
+                self.readable_from = self.readable_from.max(snapshot);
+            }
             peer.send(ground);
             ground.close(link);
             self.mourn(peer, ground);

@@ -9,7 +9,7 @@
 use super::{Leader, Peer, Phase, Stage};
 use crate::ids::LinkId;
 use crate::limits::{FEED_BYTES, FEED_CHUNK_BYTES};
-use crate::log::{Cursor, FileName, Run};
+use crate::log::{Cursor, CursorError, FileName, Run};
 use crate::zab::ground::{Fault, Ground};
 use crate::zab::packets::{self, HEAD, Kind, Packet};
 use crate::zab::snapshot::SIGNATURE;
@@ -32,7 +32,8 @@ impl Leader {
         let end = self.decided();
         let Some(peer) = self.peers.get_mut(&link) else { return Ok(()) };
         let runs: Vec<Run> = ground.log.history().runs().collect();
-        let ours = Decided { base: ground.log.history().base(), runs: &runs, end };
+        let base = ground.log.history().base().max(self.readable_from);
+        let ours = Decided { base, runs: &runs, end };
         let (plan, from, source) = match plan(peer.reported, peer.cumulative, ours) {
             Plan::Diff { after } => {
                 packets::write_bare(&mut peer.outbox, Kind::Diff, end);
@@ -268,7 +269,10 @@ impl Peer {
         let cursor = cursor.get_or_insert_with(|| ground.log.cursor(self.sent));
         let from = self.outbox.len();
         let read = cursor.next(ground.disk, ground.log, &mut self.outbox, FEED_CHUNK_BYTES);
-        read.map_err(|_| PeerError::Purged)?;
+        read.map_err(|error| match error {
+            CursorError::Purged { .. } => PeerError::Purged,
+            _ => PeerError::Damaged { after: self.sent },
+        })?;
         let mut at = from;
         while at < self.outbox.len() {
             let packet = Packet::read(&self.outbox[at..])?;
