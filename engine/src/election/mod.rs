@@ -47,6 +47,8 @@ mod greeting;
 mod links;
 mod notification;
 mod round;
+#[cfg(test)]
+mod tests;
 mod views;
 mod vote;
 

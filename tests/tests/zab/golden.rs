@@ -9,7 +9,7 @@
 //! 2 is reached                 a dial of ours has succeeded
 //! 2 refuses                    nobody listens where we have dialled
 //! doubt                        the leader's election link has ended
-//! epochs                       says which are stored
+//! epochs                       says which are stored (D5)
 //! propose 2                    two proposals
 //! disk                         everything handed to the disk is durable
 //! pass 100                     milliseconds
