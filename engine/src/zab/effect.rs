@@ -107,6 +107,8 @@ pub enum Leave {
     NoQuorumCame,
     /// The voters that elected this server have gone over to another.
     Deserted,
+    /// A voter that is not level has promised a newer epoch, and may follow no older one.
+    Outpromised { voter: ServerId, epoch: Epoch },
     /// Too few voters are left.
     QuorumLost,
     /// The last counter of the epoch is used.
@@ -127,6 +129,9 @@ impl fmt::Display for Leave {
             Self::NeedsSnapshot => write!(f, "only a snapshot can bring this server level"),
             Self::NoQuorumCame => write!(f, "no quorum came"),
             Self::Deserted => write!(f, "its voters have gone over to another"),
+            Self::Outpromised { voter, epoch } => {
+                write!(f, "server {voter} has promised epoch {epoch} and can follow no older one")
+            }
             Self::QuorumLost => write!(f, "the quorum is lost"),
             Self::CounterSpent => write!(f, "the last zxid of the epoch is used"),
         }

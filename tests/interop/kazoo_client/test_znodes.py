@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import (BadVersionError, InvalidACLError, NoAuthError, NoChildrenForEphemeralsError,
@@ -172,6 +174,10 @@ def test_requests_of_one_session_are_answered_in_order(connect, root):
         calls.append(client.set_async(root, b"%d" % n))
         calls[-1].rawlink(lambda _, n=n: answers.append(n))
     read = client.get_async(root)
+    # Links are called by a thread of kazoo's own, in order; `get` does not wait for it.
+    all_linked = threading.Event()
+    read.rawlink(lambda _: all_linked.set())
     assert read.get(20)[0] == b"199"
     assert [call.get(20).version for call in calls] == list(range(1, 201))
+    assert all_linked.wait(20)
     assert answers == list(range(200))

@@ -253,7 +253,9 @@ impl World {
             let Some(member) = member else { return Ok(()) };
             member.end_turn(at, disk, outputs);
             let outputs = std::mem::take(outputs);
-            let goes_on = member.has_work();
+            // What a snapshot's end brings about is a part of the step.
+            let goes_on = member.has_work()
+                || outputs.iter().any(|output| matches!(output, Output::Snapshot(_)));
             if outputs.is_empty() && !goes_on {
                 break;
             }

@@ -1,6 +1,7 @@
 //! Random lives of small ensembles. The checks are the world's.
 
 use ringkeeper_engine::log::FileName;
+use ringkeeper_engine::zxid::Zxid;
 
 use crate::world::{Dice, TICK_MS, World};
 
@@ -96,7 +97,7 @@ fn a_far_follower_is_brought_level_from_the_log_or_a_snapshot() {
         }
         if takes_snapshot {
             for id in [1, 2, 3].into_iter().filter(|id| *id != away) {
-                snapshot(&mut world, id);
+                snapshot(&mut world, id, Zxid(i64::MAX));
             }
         }
         world.start(away);
@@ -128,14 +129,64 @@ fn a_damaged_server_does_not_vote_and_is_mended_by_a_snapshot() {
     all_agree(&world);
 }
 
-/// Takes a snapshot of what a server has applied and purges its log behind it.
-fn snapshot(world: &mut World, id: i64) {
+/// A start looks at no segment that lies behind the snapshot: what is damaged there shows when a
+/// learner needs it, and then the snapshot serves.
+#[test]
+fn who_needs_what_the_log_cannot_be_read_for_is_sent_a_snapshot() {
+    let mut world = served(3, 0, 7);
+    let leader = world.leader().unwrap();
+    let away = if leader == 1 { 2 } else { 1 };
+    let stay: Vec<i64> = (1..=3).filter(|id| *id != away).collect();
+    world.propose(leader, 100).unwrap();
+    world.settle();
+    world.crash(away);
+    for _ in 0..20 {
+        world.propose(leader, 30_000).unwrap();
+        world.pass(1);
+    }
+    for &id in &stay {
+        snapshot(&mut world, id, Zxid::ZERO);
+    }
+    world.settle();
+    for &id in &stay {
+        world.crash(id);
+        world.server(id).disk.flip(FileName::Segment(3), 5 * 4096 + 100);
+        world.start(id);
+        assert!(!world.replica(id).status().is_damaged);
+    }
+    world.pass_until_served(3000);
+    world.transcript.clear();
+    world.start(away);
+    world.pass_until_served(5000);
+    world.pass(2 * TICK_MS);
+    all_agree(&world);
+    let told = |what: &str| {
+        let line = format!("-> {away} {what}");
+        world.transcript.iter().position(|said| said.contains(&line))
+    };
+    let (diff, snap) = (told("DIFF").unwrap(), told("SNAP").unwrap());
+    assert!(diff < snap, "the log was tried first");
+    // The log goes on behind it: whoever comes back once more needs no other snapshot.
+    world.crash(away);
+    let leader = world.leader().unwrap();
+    world.propose(leader, 100).unwrap();
+    world.settle();
+    world.transcript.clear();
+    world.start(away);
+    world.pass_until_served(5000);
+    world.pass(2 * TICK_MS);
+    all_agree(&world);
+    assert!(!world.transcript.iter().any(|said| said.contains("SNAP")));
+}
+
+/// Takes a snapshot of what a server has applied and purges its log behind `oldest`.
+fn snapshot(world: &mut World, id: i64, oldest: Zxid) {
     let server = world.server(id);
     let Some(zxid) = server.state.0.last().map(|entry| entry.0) else { return };
     let Some(replica) = server.replica.as_mut().filter(|_| server.is_serving) else { return };
     server.state.save(&mut server.disk, zxid).unwrap();
     let mut out = Vec::new();
-    replica.on_snapshot(zxid, zxid, &mut server.disk, &mut out);
+    replica.on_snapshot(zxid, oldest, &mut server.disk, &mut out);
     for effect in out {
         if let ringkeeper_engine::replica::Effect::Disk(op) = effect {
             server.disk.execute(op);
@@ -185,7 +236,7 @@ fn disturb(world: &mut World, dice: &mut Dice, all: i64) {
         5..8 => world.cut.clear(),
         8 => world.server(id).holds_disk = true,
         9..12 => (1..=all).for_each(|id| world.server(id).holds_disk = false),
-        12 => snapshot(world, id),
+        12 => snapshot(world, id, Zxid(i64::MAX)),
         13 => {
             let links = world.open_links();
             if !links.is_empty() {

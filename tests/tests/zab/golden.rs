@@ -497,3 +497,17 @@ fn a_leader_steps_down_when_the_counters_of_its_epoch_are_spent() {
     stage.act(|_, _| Ok(()));
     assert_eq!(stage.said, ["1 leaves: the last zxid of the epoch is used"]);
 }
+
+#[test]
+fn nobody_ends_a_reign_in_the_name_of_a_voter_that_is_level() {
+    let mut stage = Stage::new();
+    for command in ["lead", "2 says FOLLOWERINFO 0:0", "2 says ACKEPOCH 0 0:0", "2 says ACK 1:0"] {
+        stage.run(command);
+    }
+    let level = stage.peers.remove(&2).unwrap();
+    stage.peers.insert(9, level);
+    assert_eq!(stage.run("2 says FOLLOWERINFO 3:0"), ["1 closes 2"]);
+    assert_eq!(stage.run("9 says PING"), Vec::<String>::new());
+    let Role::Leader(leader) = &stage.role else { panic!("it leads") };
+    assert!(leader.is_reigning());
+}

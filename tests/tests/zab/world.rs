@@ -136,6 +136,7 @@ impl World {
         let mut options = LogOptions::new(ServerId(id), 7);
         options.segment_bytes = segment_bytes;
         options.batch_bytes_max = 16 << 10;
+        options.passes_over = true;
         let log = Log::open(&mut server.disk, options, entropy).unwrap().log;
         server.replica = Some(Replica::new(
             ReplicaOptions {

@@ -6,10 +6,10 @@
 use super::{Leader, Peer, Phase, Stage};
 use crate::ids::{LinkId, ServerId};
 use crate::limits::EPOCH_JUMP_MAX;
-use crate::zab::PeerError;
 use crate::zab::ground::{Fault, Ground};
 use crate::zab::packets::{self, Kind, Packet};
 use crate::zab::records::{self, LearnerInfo, PROTOCOL, PROTOCOL_CUMULATIVE};
+use crate::zab::{Leave, PeerError};
 use crate::zxid::{Epoch, Zxid};
 
 impl Leader {
@@ -62,8 +62,24 @@ impl Leader {
         if self.phase == Phase::Discovery {
             return self.fix_epoch(ground);
         }
+        if peer.votes && accepted > self.epoch {
+            return self.outpromised(server, accepted);
+        }
         tell_epoch(self.epoch, peer);
         Ok(())
+    }
+
+    /// Law 10 keeps a voter from whoever leads in an epoch below the one it promised to a leader
+    /// that never came to reign. With the next election it is heard, and the epoch above all.
+    /// Compat: under Java's leader it stays outside until something else ends the reign, and the
+    /// ensemble has one voter less to lose (`Leader.getEpochToPropose`, 3.9.5).
+    fn outpromised(&self, voter: ServerId, epoch: Epoch) -> Result<(), Fault> {
+        let is_level = |peer: &Peer| peer.server == voter && peer.stage >= Stage::Levelled;
+        if self.peers.values().any(is_level) {
+            // Somebody else says so in its name: the one that works keeps working.
+            return Err(PeerError::EpochRegress { promised: epoch, got: self.epoch }.into());
+        }
+        Err(Fault::Leave(Leave::Outpromised { voter, epoch }))
     }
 
     /// One link a server: the newest that is level. Before that anybody may claim to be it, and the
