@@ -17,6 +17,8 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::system::{System, absolute};
 use crate::host::process_cpu_us;
 
@@ -40,6 +42,10 @@ pub enum EnsembleError {
     Ended { system: &'static str, id: usize, log: String },
     #[error("server {id} of {system} does not serve after a minute:\n{log}")]
     Silent { system: &'static str, id: usize, log: String },
+    #[error("the servers of {0} are not level after a minute: see with `srvr` which is behind")]
+    NotLevel(&'static str),
+    #[error("server {id} of {system} does not end on SIGTERM within a minute:\n{log}")]
+    Stubborn { system: &'static str, id: usize, log: String },
 }
 
 /// A running ensemble; a single server is standalone.
@@ -52,6 +58,7 @@ pub struct Ensemble {
 struct Server {
     id: usize,
     client: SocketAddr,
+    zoo_cfg: PathBuf,
     log: PathBuf,
     process: Child,
 }
@@ -116,13 +123,82 @@ impl Ensemble {
 
     /// Memory of all servers together, as far as it is resident.
     pub fn resident_bytes(&self) -> u64 {
+        self.resident_by_server().iter().sum()
+    }
+
+    /// Each at the place of its server.
+    pub(super) fn resident_by_server(&self) -> Vec<u64> {
         let pages = |server: &Server| {
             let path = format!("/proc/{}/statm", server.process.id());
             let statm = fs::read_to_string(path).ok()?;
             statm.split_whitespace().nth(1)?.parse::<u64>().ok()
         };
         let page = rustix::param::page_size() as u64;
-        self.servers.iter().filter_map(pages).sum::<u64>() * page
+        self.servers.iter().map(|server| pages(server).unwrap_or(0) * page).collect()
+    }
+}
+
+/// What happens to servers, and their coming back. A server is named by its place.
+impl Ensemble {
+    /// Where clients connect, each at the place of its server.
+    pub(super) fn clients_in_order(&self) -> Vec<SocketAddr> {
+        self.servers.iter().map(|server| server.client).collect()
+    }
+
+    pub(super) fn leader_index(&self) -> Option<usize> {
+        self.servers.iter().position(Server::leads)
+    }
+
+    /// `kill -9`, without waiting for the end.
+    pub(super) fn kill(&mut self, index: usize) {
+        // Only a process that has ended by itself cannot be killed.
+        let _ = self.servers[index].process.kill();
+    }
+
+    /// Starts a server that was killed, once it has ended.
+    pub(super) fn restart(&mut self, index: usize) -> Result<(), EnsembleError> {
+        let server = &mut self.servers[index];
+        let _ = server.process.wait();
+        server.process = spawn(&self.system, &server.zoo_cfg, &server.log)?;
+        Ok(())
+    }
+
+    /// Ends all servers as an operator does.
+    pub(super) fn stop_all(&mut self) -> Result<(), EnsembleError> {
+        for server in &self.servers {
+            // One that has ended by itself is found below.
+            let _ = kill_process(Pid::from_child(&server.process), Signal::TERM);
+        }
+        let system = self.system.short_name();
+        for server in &mut self.servers {
+            let mut looks = 0..START_LOOKS;
+            while matches!(server.process.try_wait(), Ok(None)) {
+                if looks.next().is_none() {
+                    let (id, log) = (server.id, server.words());
+                    return Err(EnsembleError::Stubborn { system, id, log });
+                }
+                sleep(START_LOOK);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts all servers, which have ended, and does not wait until they serve.
+    pub(super) fn start_all(&mut self) -> Result<(), EnsembleError> {
+        (0..self.servers.len()).try_for_each(|index| self.restart(index))
+    }
+
+    /// Waits until all serve and have applied the same.
+    pub(super) fn wait_level(&mut self) -> Result<(), EnsembleError> {
+        self.wait_serving()?;
+        for _ in 0..START_LOOKS {
+            let zxids: Vec<_> = self.servers.iter().map(|server| server.said("Zxid: ")).collect();
+            if zxids.iter().all(|zxid| zxid.is_some() && *zxid == zxids[0]) {
+                return Ok(());
+            }
+            sleep(START_LOOK);
+        }
+        Err(EnsembleError::NotLevel(self.system.short_name()))
     }
 }
 
@@ -151,24 +227,19 @@ impl Server {
         let failed = |error| EnsembleError::Folder(folder.clone(), error);
         let zoo_cfg = write_files(&folder, id, client, members).map_err(failed)?;
         let log = folder.join("out.txt");
-        let out = OpenOptions::new().create(true).append(true).open(&log).map_err(failed)?;
-        let err = out.try_clone().map_err(failed)?;
-        let process = system
-            .command(&zoo_cfg)
-            .current_dir(&folder)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .spawn()
-            .map_err(|error| EnsembleError::Start(system.short_name(), error))?;
+        let process = spawn(system, &zoo_cfg, &log)?;
         let client = SocketAddr::from((Ipv4Addr::LOCALHOST, client));
-        Ok(Self { id, client, log, process })
+        Ok(Self { id, client, zoo_cfg, log, process })
     }
 
     fn mode(&self) -> Option<String> {
+        self.said("Mode: ")
+    }
+
+    /// What `srvr` has behind `name`.
+    fn said(&self, name: &str) -> Option<String> {
         let srvr = ask(self.client, "srvr").ok()?;
-        srvr.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+        srvr.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
     }
 
     /// What it wrote to its standard streams.
@@ -179,6 +250,19 @@ impl Server {
     fn leads(&self) -> bool {
         self.mode().is_some_and(|mode| mode == "leader" || mode == "standalone")
     }
+}
+
+/// A server's process, in the folder of its `zoo.cfg`, which writes to the end of `log`.
+fn spawn(system: &System, zoo_cfg: &Path, log: &Path) -> Result<Child, EnsembleError> {
+    let failed = |error| EnsembleError::Folder(log.to_path_buf(), error);
+    let out = OpenOptions::new().create(true).append(true).open(log).map_err(failed)?;
+    let err = out.try_clone().map_err(failed)?;
+    let mut command = system.command(zoo_cfg);
+    if let Some(folder) = zoo_cfg.parent() {
+        command.current_dir(folder);
+    }
+    command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(out).stderr(err);
+    command.spawn().map_err(|error| EnsembleError::Start(system.short_name(), error))
 }
 
 /// Makes a server's folder with `zoo.cfg` and `myid`.

@@ -6,29 +6,43 @@
 //!
 //! - `system`, `ensemble`: the servers.
 //! - `shape`, `sample`: what is run, and what it gives.
-//! - `report`, `plot`: the table, the raw figures, the picture.
+//! - `recovery`: leaders killed, servers restarted.
+//! - `conditions`, `curve`, `table`: what a report is made of.
+//! - `report`, `plot`, `html`: the table and the raw figures, the pictures, the page.
 //!
 //! Not here: the load itself (`crate::load`).
 
+mod conditions;
+mod curve;
 mod ensemble;
+mod html;
+#[cfg(test)]
+mod made_up;
 mod plot;
+mod recovery;
 mod report;
 mod sample;
 mod shape;
 mod system;
+mod table;
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use ensemble::{Ensemble, EnsembleError};
+pub use plot::PlotError;
+pub use recovery::{Both, Failover, LinkError, Recovery, RecoveryError, RecoveryOptions, Restart};
 pub use report::Comparison;
 pub use sample::{Sample, Spread};
 pub use shape::Shape;
 pub use system::{Missing, System};
 
 use crate::load::LoadError;
+use conditions::Conditions;
 
-const SHAPES: &str =
-    "set:30x100,create:30x100,get:30x100,mixed:30x100,set:30x1,set:1x1,set:30x100@5000";
+const SHAPES: &str = "set:30x100,create:30x100,create-delete:30x100,get:30x100,mixed:30x100,\
+                      set:30x100:1024,set:30x1,set:1x1,set:30x100@5000";
 
 /// What to compare, and how long.
 #[derive(Clone, Debug, clap::Args)]
@@ -46,7 +60,7 @@ pub struct CompareOptions {
     /// Runs of each system, each beside one of the other.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub pairs: u16,
-    /// Seconds of load before the first figure, over all shapes.
+    /// Seconds of load on each system before the first figure, over all shapes; a JVM wants 20.
     #[arg(long, default_value_t = 24)]
     pub warmup: u64,
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
@@ -58,9 +72,12 @@ pub struct CompareOptions {
     /// The disk to compare on; both systems' data lies below it until the end.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     pub data: PathBuf,
-    /// Also write compare.json and throughput.svg there.
+    /// Also write there: index.html, the page with all of it; compare.json; and each picture as
+    /// SVG and PNG.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub recovery: RecoveryOptions,
 }
 
 /// Why there is no comparison.
@@ -72,14 +89,23 @@ pub enum CompareError {
     Ensemble(#[from] EnsembleError),
     #[error("{system}, {shape}: {error}")]
     Load { system: &'static str, shape: String, error: LoadError },
+    #[error("recovery: {0}")]
+    Recovery(#[from] RecoveryError),
     #[error("{0}: {1}")]
     Write(PathBuf, std::io::Error),
-    #[error("throughput.svg: {0}")]
-    Plot(String),
+    #[error("{0}")]
+    Plot(#[from] PlotError),
+}
+
+impl CompareOptions {
+    /// Seconds that each shape warms each system.
+    fn warmup_of_shape(&self) -> u64 {
+        self.warmup.div_ceil(self.mixes.len() as u64).max(1)
+    }
 }
 
 /// One shape: a sample of each system a pair.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Series {
     pub shape: Shape,
     pub ringkeeper: Vec<Sample>,
@@ -91,28 +117,86 @@ struct Side {
     ensemble: Ensemble,
 }
 
+/// What both loops need.
+struct Run<'a> {
+    options: &'a CompareOptions,
+    shows_progress: bool,
+}
+
 /// Runs it all. With `shows_progress` lines on standard error tell how it goes.
 pub fn run(options: &CompareOptions, shows_progress: bool) -> Result<Comparison, CompareError> {
-    let ringkeeper = System::ringkeeper(options.ringkeeper.as_deref())?;
-    let zookeeper = System::zookeeper(options.zookeeper.as_deref())?;
-    let say = |what: String| {
-        if shows_progress {
+    let run = Run { options, shows_progress };
+    let systems = [
+        System::ringkeeper(options.ringkeeper.as_deref())?,
+        System::zookeeper(options.zookeeper.as_deref())?,
+    ];
+    let [ringkeeper, zookeeper] = &systems;
+    let conditions = Conditions::new(options, ringkeeper, zookeeper);
+    let (mut ringkeeper, mut zookeeper) = (run.start(ringkeeper)?, run.start(zookeeper)?);
+    let all = run.load(&ringkeeper, &zookeeper)?;
+    // What took so long to measure is not lost to a server that does not come back.
+    run.write(&Comparison::new(conditions.clone(), all.clone(), None))?;
+    if options.recovery.no_recovery {
+        return Ok(Comparison::new(conditions, all, None));
+    }
+    let failover = run.failover(&mut ringkeeper, &mut zookeeper)?;
+    drop((ringkeeper, zookeeper));
+    let recovery = run.recovery(&systems, failover)?;
+    let comparison = Comparison::new(conditions, all, Some(recovery));
+    run.write(&comparison)?;
+    Ok(comparison)
+}
+
+impl Run<'_> {
+    fn say(&self, what: &str) {
+        if self.shows_progress {
             eprintln!("{what}");
         }
-    };
-    let start = |system: System| {
-        say(format!("starting {system}"));
-        let ensemble = Ensemble::start(&system, options.servers.into(), &options.data)?;
-        Ok::<_, CompareError>(Side { system, ensemble })
-    };
-    let (ringkeeper, zookeeper) = (start(ringkeeper)?, start(zookeeper)?);
-    let take = |side: &Side, shape: &Shape, seconds: u64| {
-        let taken = Sample::take(&side.ensemble, shape, seconds, &options.data, shows_progress);
+    }
+
+    fn start(&self, system: &System) -> Result<Side, CompareError> {
+        self.say(&format!("starting {system}"));
+        let servers = self.options.servers.into();
+        let ensemble = Ensemble::start(system, servers, &self.options.data)?;
+        Ok(Side { system: system.clone(), ensemble })
+    }
+
+    /// Warms both, and runs every shape in turns.
+    fn load(&self, ringkeeper: &Side, zookeeper: &Side) -> Result<Vec<Series>, CompareError> {
+        let options = self.options;
+        let warmup = options.warmup_of_shape();
+        self.say(&format!("warming up, {warmup} s a shape and system"));
+        for shape in &options.mixes {
+            self.take(zookeeper, shape, warmup)?;
+            self.take(ringkeeper, shape, warmup)?;
+        }
+        let mut all = Vec::new();
+        for shape in &options.mixes {
+            let mut series =
+                Series { shape: *shape, ringkeeper: Vec::new(), zookeeper: Vec::new() };
+            for pair in 0..options.pairs {
+                self.say(&format!("{shape}, pair {} of {}", pair + 1, options.pairs));
+                if pair % 2 == 0 {
+                    series.ringkeeper.push(self.take(ringkeeper, shape, options.seconds)?);
+                    series.zookeeper.push(self.take(zookeeper, shape, options.seconds)?);
+                } else {
+                    series.zookeeper.push(self.take(zookeeper, shape, options.seconds)?);
+                    series.ringkeeper.push(self.take(ringkeeper, shape, options.seconds)?);
+                }
+            }
+            all.push(series);
+        }
+        Ok(all)
+    }
+
+    fn take(&self, side: &Side, shape: &Shape, seconds: u64) -> Result<Sample, CompareError> {
+        let data = &self.options.data;
+        let taken = Sample::take(&side.ensemble, shape, seconds, data, self.shows_progress);
         let sample = taken.map_err(|error| {
             let system = side.system.short_name();
             CompareError::Load { system, shape: shape.to_string(), error }
         })?;
-        say(format!(
+        self.say(&format!(
             "{:<12} {:<18} {:>9.0}/s  p50 {:>7} us  p99 {:>7} us  {:>7.2} CPU-us",
             side.system.short_name(),
             shape.to_string(),
@@ -121,43 +205,54 @@ pub fn run(options: &CompareOptions, shows_progress: bool) -> Result<Comparison,
             sample.load.latency.p99_us,
             sample.cpu_us_per_operation
         ));
-        Ok::<_, CompareError>(sample)
-    };
+        Ok(sample)
+    }
 
-    let warmup = options.warmup.div_ceil(options.mixes.len() as u64).max(1);
-    say(format!("warming up, {warmup} s a shape and system"));
-    for shape in &options.mixes {
-        take(&zookeeper, shape, warmup)?;
-        take(&ringkeeper, shape, warmup)?;
+    fn failover(
+        &self,
+        ringkeeper: &mut Side,
+        zookeeper: &mut Side,
+    ) -> Result<Option<Failover>, CompareError> {
+        let sides =
+            [ringkeeper, zookeeper].map(|side| (side.system.short_name(), &mut side.ensemble));
+        let (servers, options) = (self.options.servers, &self.options.recovery);
+        Ok(recovery::failover(options, servers, sides, &|what| self.say(&what))?)
     }
-    let mut all = Vec::new();
-    for shape in &options.mixes {
-        let mut series = Series { shape: *shape, ringkeeper: Vec::new(), zookeeper: Vec::new() };
-        for pair in 0..options.pairs {
-            say(format!("{shape}, pair {} of {}", pair + 1, options.pairs));
-            if pair % 2 == 0 {
-                series.ringkeeper.push(take(&ringkeeper, shape, options.seconds)?);
-                series.zookeeper.push(take(&zookeeper, shape, options.seconds)?);
-            } else {
-                series.zookeeper.push(take(&zookeeper, shape, options.seconds)?);
-                series.ringkeeper.push(take(&ringkeeper, shape, options.seconds)?);
-            }
-        }
-        all.push(series);
+
+    fn recovery(
+        &self,
+        systems: &[System; 2],
+        failover: Option<Failover>,
+    ) -> Result<Recovery, CompareError> {
+        let CompareOptions { recovery: options, servers, data, .. } = self.options;
+        let restarts =
+            recovery::restarts(options, *servers, systems, data, &|what| self.say(&what))?;
+        Ok(Recovery { znodes: options.znodes, failover, restarts })
     }
-    let comparison = Comparison::new(options, &ringkeeper.system, &zookeeper.system, all);
-    if let Some(folder) = &options.out {
-        write(folder, &comparison)?;
+
+    fn write(&self, comparison: &Comparison) -> Result<(), CompareError> {
+        self.options.out.as_ref().map_or(Ok(()), |folder| write(folder, comparison))
     }
-    Ok(comparison)
 }
 
+/// The figures first: a picture that cannot be drawn takes nothing with it.
 fn write(folder: &Path, comparison: &Comparison) -> Result<(), CompareError> {
-    let file = folder.join("compare.json");
-    let failed = |error| CompareError::Write(file.clone(), error);
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let json = std::fs::File::create(&file).map_err(failed)?;
-    serde_json::to_writer_pretty(json, &comparison.to_json())
-        .map_err(|error| failed(error.into()))?;
-    plot::throughput(comparison, folder).map_err(|error| CompareError::Plot(error.to_string()))
+    std::fs::create_dir_all(folder).map_err(|error| CompareError::Write(folder.into(), error))?;
+    let json = format!("{:#}\n", comparison.to_json());
+    write_file(folder, "compare.json", json.as_bytes())?;
+    let pictures = plot::all(comparison)?;
+    write_file(folder, "index.html", html::page(comparison, &pictures).as_bytes())?;
+    for picture in &pictures {
+        write_file(folder, &format!("{}.svg", picture.name), picture.svg.as_bytes())?;
+    }
+    for picture in &pictures {
+        write_file(folder, &format!("{}.png", picture.name), &plot::png(&picture.svg)?)?;
+    }
+    Ok(())
+}
+
+fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), CompareError> {
+    let path = folder.join(name);
+    let written = File::create(&path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|error| CompareError::Write(path, error))
 }

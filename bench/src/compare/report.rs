@@ -6,20 +6,18 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::conditions::Conditions;
+use super::recovery::Recovery;
 use super::sample::{Sample, Spread};
-use super::{CompareOptions, Series, System};
-use crate::host;
+use super::table::{Table, grouped};
+use super::{Series, curve};
 
 /// All shapes, and under which conditions.
 #[derive(Debug)]
 pub struct Comparison {
-    ringkeeper: String,
-    zookeeper: String,
-    host: String,
-    seconds: u64,
-    pairs: u16,
-    servers: u8,
+    conditions: Conditions,
     all: Vec<Series>,
+    recovery: Option<Recovery>,
 }
 
 /// What pairs of runs say about one figure.
@@ -72,20 +70,11 @@ fn cpu_us(sample: &Sample) -> f64 {
 
 impl Comparison {
     pub(super) fn new(
-        options: &CompareOptions,
-        ringkeeper: &System,
-        zookeeper: &System,
+        conditions: Conditions,
         all: Vec<Series>,
+        recovery: Option<Recovery>,
     ) -> Self {
-        Self {
-            ringkeeper: ringkeeper.to_string(),
-            zookeeper: zookeeper.to_string(),
-            host: host::describe(),
-            seconds: options.seconds,
-            pairs: options.pairs,
-            servers: options.servers,
-            all,
-        }
+        Self { conditions, all, recovery }
     }
 
     /// Whether every request of every run was answered and none refused.
@@ -97,9 +86,13 @@ impl Comparison {
         &self.all
     }
 
-    /// Ringkeeper's and ZooKeeper's.
-    pub(super) fn names(&self) -> (&str, &str) {
-        (&self.ringkeeper, &self.zookeeper)
+    pub(super) fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    /// `None` where it was left out.
+    pub(super) fn recovery(&self) -> Option<&Recovery> {
+        self.recovery.as_ref()
     }
 
     fn samples(&self) -> impl Iterator<Item = &Sample> {
@@ -118,6 +111,11 @@ impl Comparison {
                 "p99_us": Versus::of(series, p99_us).to_json(),
                 "p99.9_us": Versus::of(series, p999_us).to_json(),
                 "servers_cpu_us_per_operation": Versus::of(series, cpu_us).to_json(),
+                "latency_curve": {
+                    "columns": ["percentile", "us"],
+                    "ringkeeper": curve::to_json(&series.ringkeeper),
+                    "zookeeper": curve::to_json(&series.zookeeper),
+                },
                 "runs": {
                     "ringkeeper": samples(&series.ringkeeper),
                     "zookeeper": samples(&series.zookeeper),
@@ -125,104 +123,116 @@ impl Comparison {
             })
         };
         json!({
-            "ringkeeper": self.ringkeeper,
-            "zookeeper": self.zookeeper,
-            "host": self.host,
-            "servers": self.servers,
-            "seconds": self.seconds,
-            "pairs": self.pairs,
+            "conditions": self.conditions.to_json(),
             "series": self.all.iter().map(series).collect::<Vec<_>>(),
+            "recovery": self.recovery.as_ref().map(Recovery::to_json),
         })
     }
 
-    fn write_row(&self, series: &Series, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operations = Versus::of(series, per_second);
-        let latencies = [p50_us, p99_us, p999_us].map(|figure| Versus::of(series, figure));
-        let cpu = Versus::of(series, cpu_us);
-        let ms = |side: fn(&Versus) -> Spread| {
-            let [p50, p99, p999] = latencies.each_ref().map(|versus| side(versus).median / 1000.0);
-            format!("{p50:.2} / {p99:.2} / {p999:.2}")
-        };
-        // An open loop asks no more than its rate; what differs is how long the answers take.
-        let (of, Spread { median, least, greatest }) = match series.shape.rate {
-            Some(_) => ("p99.9 ", latencies[2].ratio),
-            None => ("", operations.ratio),
-        };
-        let digits = if median < 1.0 { 2 } else { 1 };
-        writeln!(
-            f,
-            "| {} | {} | {} | {of}**{median:.digits$}** ({least:.digits$} to {greatest:.digits$}) \
-             | {} | {} | {:.1} | {:.1} |",
-            series.shape.describe(),
-            grouped(operations.ringkeeper.median),
-            grouped(operations.zookeeper.median),
-            ms(|versus| versus.ringkeeper),
-            ms(|versus| versus.zookeeper),
-            cpu.ringkeeper.median,
-            cpu.zookeeper.median
-        )
+    /// The medians, a line a shape.
+    pub(super) fn table(&self) -> Table {
+        let mut table = Table::new(&[
+            "connections x outstanding",
+            "Ringkeeper /s",
+            "ZooKeeper /s",
+            "ratio",
+            "Ringkeeper p50 / p99 / p99.9 ms",
+            "ZooKeeper p50 / p99 / p99.9 ms",
+            "Ringkeeper CPU-µs",
+            "ZooKeeper CPU-µs",
+        ]);
+        for series in &self.all {
+            table.push(row(series));
+        }
+        table
     }
 
     /// What a reader must know before believing the table.
-    fn write_doubts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if self.conditions.is_cold() {
+            let seconds = self.conditions.warmup_seconds;
+            doubts.push(format!("{seconds} s of load warm no JVM: give a longer --warmup"));
+        }
         for series in &self.all {
             let bound = series.ringkeeper.iter().filter(|s| s.load.is_generator_bound()).count();
             if bound > 0 {
                 let (shape, runs) = (series.shape, series.ringkeeper.len());
-                writeln!(f, "{shape}: the generator was the bottleneck in {bound} of {runs} runs")?;
+                doubts.push(format!(
+                    "{shape}: the generator was the bottleneck in {bound} of {runs} runs"
+                ));
             }
         }
-        let faulty = self.samples().filter(|sample| !sample.load.is_clean());
-        for sample in faulty {
+        for sample in self.samples().filter(|sample| !sample.load.is_clean()) {
             let (load, mix) = (&sample.load, sample.load.mix.name());
-            writeln!(f, "{mix}: refused {:?}, faults {:?}", load.refusals, load.faults)?;
+            doubts.push(format!("{mix}: refused {:?}, faults {:?}", load.refusals, load.faults));
         }
-        Ok(())
+        doubts
     }
+}
+
+fn row(series: &Series) -> [String; 8] {
+    let operations = Versus::of(series, per_second);
+    let latencies = [p50_us, p99_us, p999_us].map(|figure| Versus::of(series, figure));
+    let cpu = Versus::of(series, cpu_us);
+    let ms = |side: fn(&Versus) -> Spread| {
+        let [p50, p99, p999] = latencies.each_ref().map(|versus| side(versus).median / 1000.0);
+        format!("{p50:.2} / {p99:.2} / {p999:.2}")
+    };
+    // An open loop asks no more than its rate; what differs is how long the answers take.
+    let (of, Spread { median, least, greatest }) = match series.shape.rate {
+        Some(_) => ("p99.9 ", latencies[2].ratio),
+        None => ("", operations.ratio),
+    };
+    let digits = if median < 1.0 { 2 } else { 1 };
+    [
+        series.shape.describe(),
+        grouped(operations.ringkeeper.median),
+        grouped(operations.zookeeper.median),
+        format!("{of}**{median:.digits$}** ({least:.digits$} to {greatest:.digits$})"),
+        ms(|versus| versus.ringkeeper),
+        ms(|versus| versus.zookeeper),
+        format!("{:.1}", cpu.ringkeeper.median),
+        format!("{:.1}", cpu.zookeeper.median),
+    ]
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} and {}, {} servers each, {} pairs of {} s; {}\n",
-            self.ringkeeper, self.zookeeper, self.servers, self.pairs, self.seconds, self.host
-        )?;
-        writeln!(
-            f,
-            "| connections x outstanding | Ringkeeper /s | ZooKeeper /s | ratio | Ringkeeper \
-             p50 / p99 / p99.9 ms | ZooKeeper p50 / p99 / p99.9 ms | Ringkeeper CPU-µs | \
-             ZooKeeper CPU-µs |"
-        )?;
-        writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- |")?;
-        for series in &self.all {
-            self.write_row(series, f)?;
+        for (name, value) in self.conditions.named() {
+            writeln!(f, "{name}: {value}")?;
         }
-        self.write_doubts(f)
+        write!(f, "\n{}", self.table())?;
+        self.doubts().iter().try_for_each(|doubt| writeln!(f, "{doubt}"))?;
+        self.recovery.iter().try_for_each(|recovery| write!(f, "\n{}", recovery.table()))
     }
-}
-
-/// `1,234,567`.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::made_up;
 
     #[test]
-    fn thousands_are_told_apart() {
-        assert_eq!(grouped(1_234_567.4), "1,234,567");
-        assert_eq!(grouped(999.6), "1,000");
-        assert_eq!(grouped(12.0), "12");
+    fn a_closed_loop_compares_throughput_and_an_open_one_latency() {
+        let table = made_up::comparison().table();
+        assert_eq!(table.rows[0][3], "**10.0** (10.0 to 10.0)");
+        assert_eq!(table.rows[2][3], "p99.9 **0.10** (0.10 to 0.10)");
+        assert_eq!(table.rows[0][0], "setData 100 B, 30 x 100");
+        assert_eq!(table.rows[1][0], "getData 1024 B, 1 x 1");
+    }
+
+    #[test]
+    fn the_text_and_the_json_say_under_which_conditions() {
+        let comparison = made_up::comparison();
+        let text = comparison.to_string();
+        let json = comparison.to_json();
+        for said in ["Apache ZooKeeper 3.9.5", "a <strange> & new command", "Linux 6.18"] {
+            assert!(text.contains(said), "{text}");
+            assert!(json["conditions"].to_string().contains(said), "{json}");
+        }
+        assert!(!text.contains("warm no JVM"), "{text}");
+        let curve = &json["series"][0]["latency_curve"]["ringkeeper"];
+        assert_eq!(curve[0][0], 0.0);
+        assert!(curve.as_array().is_some_and(|points| points.len() > 30), "{curve}");
     }
 }

@@ -93,12 +93,19 @@ impl Figures {
         self.seconds.iter().map(second).collect()
     }
 
-    pub(super) fn latency(&self) -> Latency {
+    /// Latencies of all seconds together, and of the late answers.
+    pub(super) fn all(&self) -> Histogram<u64> {
         let mut all = self.late.clone();
         for slot in &self.seconds {
             all.add(slot).expect("all histograms have the same bounds");
         }
-        Latency {
+        all
+    }
+}
+
+impl Latency {
+    pub(crate) fn of(all: &Histogram<u64>) -> Self {
+        Self {
             mean_us: all.mean(),
             p50_us: all.value_at_quantile(0.5),
             p90_us: all.value_at_quantile(0.9),
@@ -120,7 +127,7 @@ mod tests {
         figures.record(1, 200, 1);
         figures.record(2, 5000, 1);
         assert_eq!(figures.operations(), 99);
-        let latency = figures.latency();
+        let latency = Latency::of(&figures.all());
         assert_eq!(latency.p50_us, 100);
         assert!(latency.max_us >= 5000);
         let mut all = Figures::new(2);

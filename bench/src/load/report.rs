@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
+use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use super::figures::{Figures, Latency, Second};
@@ -39,6 +40,8 @@ pub struct LoadReport {
     pub operations: u64,
     pub per_second: f64,
     pub latency: Latency,
+    /// What `latency` is taken from, to be added up with other runs'.
+    pub histogram: Histogram<u64>,
     pub timeline: Vec<Second>,
     /// Refused requests: code and count.
     pub refusals: Vec<(i32, u64)>,
@@ -50,6 +53,7 @@ impl LoadReport {
     pub(super) fn new(options: &LoadOptions, figures: &Figures) -> Self {
         let operations = figures.operations();
         let threads = options.threads.min(options.connections) as u64;
+        let histogram = figures.all();
         let wall_us = (options.seconds * threads * 1_000_000) as f64;
         Self {
             mix: options.mix,
@@ -60,7 +64,8 @@ impl LoadReport {
             rate: options.rate,
             operations,
             per_second: operations as f64 / options.seconds as f64,
-            latency: figures.latency(),
+            latency: Latency::of(&histogram),
+            histogram,
             timeline: figures.timeline(),
             refusals: figures.refusals.iter().map(|(code, count)| (*code, *count)).collect(),
             faults: figures.faults.clone(),
