@@ -19,6 +19,7 @@ Examples:
   ringkeeper-bench load --servers 127.0.0.1:2181                       writes a second, closed loop
   ringkeeper-bench load --servers zk1:2181,zk2:2181 --mix mixed --rate 5000 --seconds 60
   ringkeeper-bench compare --out perf/figures                          beside Apache ZooKeeper
+  ringkeeper-bench compare --mixes set:30x100,set:30x100:1024,get:30x1@5000 --no-recovery
   ringkeeper-bench disk --data /var/lib/zookeeper                      the disk below, the log on it
   ringkeeper-bench echo --shapes 30x100,1x1 --batches 4                what carries bytes best
   ringkeeper-bench lone --rounds 12                                    a lone set by what it must take";
@@ -42,6 +43,7 @@ enum Command {
         json: bool,
     },
     /// Start an ensemble of Ringkeeper and one of Apache ZooKeeper and measure them in turns.
+    #[command(after_help = compare::EXAMPLES)]
     Compare {
         #[command(flatten)]
         options: CompareOptions,

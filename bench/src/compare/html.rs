@@ -30,16 +30,17 @@ const HOW_TO_READ: [&str; 4] = [
     "A ratio is taken within each pair of neighbouring runs; the table has the median of the \
      pairs, the least and the greatest in brackets. Throughput: above 1 Ringkeeper does more. \
      Latency: below 1 Ringkeeper answers sooner.",
-    "\"30 x 100\" is a closed loop: 30 connections, each with 100 requests on their way. Its latency \
-     follows from its throughput. In an open loop requests have a timetable, and latency counts \
-     from there: what a stall holds up is charged to it.",
+    "\"30 x 100\" is a closed loop: 30 connections, each with 100 requests on their way. Its \
+     latency follows from its throughput. In an open loop requests have a timetable, and latency \
+     counts from there: what a stall holds up is charged to it.",
     "CPU-µs is the time of all servers of a system together, user and system, by operation.",
 ];
 
-const RECOVERY: &str = "A client on a follower writes one znode in a closed loop and goes on at the \
-     other server when the leader was killed (kill -9): median, least and greatest. Restart: all \
-     servers are stopped (SIGTERM) and started at once; the time until any of them answers a read. \
-     Memory: one figure a server. Below 1 Ringkeeper needs less.";
+const RECOVERY: &str = "\
+     A client on a follower writes one znode in a closed loop, and goes on at the servers that are \
+     left when the leader was killed (kill -9): median, least and greatest. Restart: all servers \
+     are stopped (SIGTERM) and started at once; the time until any of them answers a read. Memory: \
+     one figure a server. Of all ratios here, below 1 Ringkeeper needs less.";
 
 /// The page.
 pub(super) fn page(comparison: &Comparison, pictures: &[Picture]) -> String {

@@ -44,6 +44,13 @@ use conditions::Conditions;
 const SHAPES: &str = "set:30x100,create:30x100,create-delete:30x100,get:30x100,mixed:30x100,\
                       set:30x100:1024,set:30x1,set:1x1,set:30x100@5000";
 
+/// For the end of `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  ringkeeper-bench compare --out perf/figures           all of it, in about twenty minutes
+  ringkeeper-bench compare --mixes set:30x100,set:30x100:1024,set:30x1@5000 --no-recovery
+  ringkeeper-bench compare --mixes set:30x100 --pairs 1 --seconds 1 --kills 5 --znodes 100000";
+
 /// What to compare, and how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CompareOptions {
@@ -72,8 +79,8 @@ pub struct CompareOptions {
     /// The disk to compare on; both systems' data lies below it until the end.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     pub data: PathBuf,
-    /// Also write there: index.html, the page with all of it; compare.json; and each picture as
-    /// SVG and PNG.
+    /// Also write there: index.html, a page with all of it that needs no other file; compare.json,
+    /// every run; and each picture as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[command(flatten)]

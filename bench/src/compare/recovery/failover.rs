@@ -61,7 +61,7 @@ struct Client {
 }
 
 impl Client {
-    /// Opens a session on the first of `servers`, a follower, and makes the znode if it is not there.
+    /// Opens a session on the first of `servers`, and makes the znode if it is not there.
     fn new(servers: Vec<SocketAddr>) -> Result<Self, RecoveryError> {
         let first = *servers.first().ok_or(RecoveryError::NoFollower)?;
         let mut requests = Requests::new(Mix::Set, ZNODE, BYTES);

@@ -57,12 +57,10 @@ impl Recovery {
             grouped(ms(zookeeper)),
             ratio(ms(ringkeeper), ms(zookeeper)),
         ]);
-        let moments: [(&str, fn(&Restart) -> &Vec<u64>); 2] = [
-            ("once made", |restart| &restart.resident_bytes),
-            ("after the restart", |restart| &restart.resident_bytes_restarted),
-        ];
-        for (moment, resident) in moments {
-            let (ringkeeper, zookeeper) = (resident(ringkeeper), resident(zookeeper));
+        let made = [ringkeeper, zookeeper].map(|restart| &restart.resident_bytes);
+        let again = [ringkeeper, zookeeper].map(|restart| &restart.resident_bytes_restarted);
+        let moments = [("once made", made), ("after the restart", again)];
+        for (moment, [ringkeeper, zookeeper]) in moments {
             table.push([
                 format!("resident memory with {znodes} znodes, {moment}, {servers}, MB each"),
                 megabytes(ringkeeper),
