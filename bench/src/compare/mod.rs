@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 pub use ensemble::{Ensemble, EnsembleError};
 pub use plot::PlotError;
 pub use recovery::{Both, Failover, LinkError, Recovery, RecoveryError, RecoveryOptions, Restart};
+pub use recovery::{leader_killed, restart};
 pub use report::Comparison;
 pub use sample::{Sample, Spread};
 pub use shape::Shape;

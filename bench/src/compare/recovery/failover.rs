@@ -32,7 +32,7 @@ const ZNODE: &str = "/ringkeeper-bench-failover";
 
 /// Microseconds from the kill to the next acknowledged write. Afterwards the killed server is back
 /// and all are level.
-pub(super) fn round(ensemble: &mut Ensemble) -> Result<u64, RecoveryError> {
+pub fn leader_killed(ensemble: &mut Ensemble) -> Result<u64, RecoveryError> {
     ensemble.wait_level()?;
     let leader = ensemble.leader_index().ok_or(RecoveryError::NoLeader)?;
     let mut left = ensemble.clients_in_order();

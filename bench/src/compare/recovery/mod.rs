@@ -18,9 +18,10 @@ use std::path::Path;
 
 use super::{Ensemble, EnsembleError, System};
 
+pub use failover::leader_killed;
 pub use link::LinkError;
 pub use report::{Both, Failover, Recovery};
-pub use restart::Restart;
+pub use restart::{Restart, restart};
 
 /// Data of each znode.
 const BYTES: usize = 100;
@@ -77,7 +78,7 @@ pub(super) fn failover(
     }
     let round = |(name, ensemble): &mut (&'static str, &mut Ensemble), kill: u16| {
         let failed = |error| RecoveryError::Round { system: name, error: Box::new(error) };
-        let us = failover::round(ensemble).map_err(failed)?;
+        let us = leader_killed(ensemble).map_err(failed)?;
         let (ms, of) = (us as f64 / 1000.0, options.kills);
         say(format!("{name:<12} leader killed, {kill} of {of}: next write after {ms:.1} ms"));
         Ok::<_, RecoveryError>(us)
@@ -111,11 +112,11 @@ pub(super) fn restarts(
         let (name, znodes) = (system.short_name(), options.znodes);
         say(format!("{name:<12} {count} servers, making {znodes} znodes"));
         let failed = |error| RecoveryError::Round { system: name, error: Box::new(error) };
-        let restart = restart::measure(system, count.into(), znodes, folder).map_err(failed)?;
-        let ms = restart.first_read_us as f64 / 1000.0;
-        let mb: Vec<u64> = restart.resident_bytes.iter().map(|bytes| bytes / 1_000_000).collect();
+        let restarted = restart(system, count.into(), znodes, folder).map_err(failed)?;
+        let ms = restarted.first_read_us as f64 / 1000.0;
+        let mb: Vec<u64> = restarted.resident_bytes.iter().map(|bytes| bytes / 1_000_000).collect();
         say(format!("{name:<12} restarted: first read after {ms:.0} ms; {mb:?} MB before"));
-        Ok::<_, RecoveryError>(restart)
+        Ok::<_, RecoveryError>(restarted)
     };
     let mut counts = vec![servers, 1];
     counts.dedup();

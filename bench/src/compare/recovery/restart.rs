@@ -45,7 +45,7 @@ pub struct Restart {
 }
 
 /// Starts `count` servers with their data below `folder`, fills them, and starts them again.
-pub(super) fn measure(
+pub fn restart(
     system: &System,
     count: usize,
     znodes: u32,
