@@ -28,7 +28,8 @@ fn options(ensemble: &Ensemble, mix: Mix) -> LoadOptions {
 fn load_is_answered_without_a_refusal_and_leaves_nothing_behind() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let ensemble = Ensemble::start(&built::system(), 1, folder).expect("it serves");
-    for mix in [Mix::Create, Mix::CreateDelete, Mix::Mixed] {
+    for mix in [Mix::Create, Mix::CreateDelete, Mix::Mixed, Mix::Multi, Mix::FanOut, Mix::Ephemeral]
+    {
         let report = load::run(&options(&ensemble, mix), false, &mut |_| ()).expect("a report");
         assert!(report.operations > 0, "{report}");
         assert!(report.is_clean(), "{report}");

@@ -28,7 +28,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    pub(super) fn take(
+    pub(crate) fn take(
         ensemble: &Ensemble,
         shape: &Shape,
         seconds: u64,
@@ -64,7 +64,7 @@ impl Sample {
         })
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "load": self.load.to_json(),
             "servers_cpu_us_per_operation": self.cpu_us_per_operation,

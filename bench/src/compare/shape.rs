@@ -67,6 +67,9 @@ impl Shape {
             Mix::CreateDelete => "create and delete",
             Mix::Get => "getData",
             Mix::Mixed => "9 getData : 1 setData",
+            Mix::Multi => "multi of 1 check and 4 setData",
+            Mix::FanOut => "events of a watch",
+            Mix::Ephemeral => "create and delete, ephemeral",
         };
         match rate {
             Some(rate) => {

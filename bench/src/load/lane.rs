@@ -13,8 +13,9 @@ use std::time::Duration;
 use ringkeeper_engine::io::clock::now_micros;
 use ringkeeper_engine::io::{self, Backend, Completion, Handler, Io, Reactor, ReactorOptions};
 
+use super::fan::Fan;
 use super::figures::Figures;
-use super::mix::Requests;
+use super::mix::{Mix, Requests};
 use super::pace::Pace;
 use super::session::{Session, Stage};
 use super::{LoadError, LoadOptions};
@@ -71,6 +72,7 @@ struct State<'a> {
     window: Window,
     sessions: Vec<Session>,
     pace: Option<Pace>,
+    fan: Option<Fan>,
     /// The connection that the open loop gives its next request to.
     next: usize,
     figures: Figures,
@@ -92,17 +94,22 @@ impl<'a> Lane<'a> {
             let patience = Duration::from_micros(READY_US_MAX);
             let conn = reactor.io().connect(*server, token as u64, patience);
             let own = format!("{}/{number}", task.parent);
-            let requests = Requests::new(task.options.mix, &own, task.options.bytes);
+            let mut requests = Requests::new(task.options.mix, &own, task.options.bytes);
+            if task.options.mix == Mix::FanOut && *number > 0 {
+                requests = requests.watching(&format!("{}/0", task.parent));
+            }
             sessions.push(Session::new(conn, requests));
         }
         let window = Window { load_us: 0, start_us: u64::MAX, end_us: u64::MAX };
         let figures = Figures::new(task.options.seconds);
+        let fan = (task.options.mix == Mix::FanOut).then(|| Fan::new(sessions.len() - 1));
         let state = State {
             task,
             phase: Phase::Preparing,
             window,
             sessions,
             pace: None,
+            fan,
             next: 0,
             figures,
             scratch: Vec::new(),
@@ -200,6 +207,12 @@ impl State<'_> {
         self.heard_us = now;
         match self.task.rate {
             Some(rate) => self.pace = Some(Pace::new(self.window.load_us, rate)),
+            // The setter, which is the first, waits until all watch.
+            None if self.fan.is_some() => {
+                for index in 1..self.sessions.len() {
+                    self.ask(index, 1, now, io);
+                }
+            }
             None => {
                 for index in 0..self.sessions.len() {
                     self.ask(index, self.task.options.outstanding, now, io);
@@ -276,6 +289,9 @@ impl State<'_> {
                 return self.gone(index, &fault.to_string());
             }
         };
+        if self.fan.is_some() && self.phase != Phase::Cleaning {
+            return self.fanned(index, answers, now, io);
+        }
         if answers == 0 {
             return;
         }
@@ -294,6 +310,28 @@ impl State<'_> {
             Phase::Loading if self.pace.is_none() => self.ask(index, answers, now, io),
             Phase::Cleaning => self.clean(index, answers, io),
             _ => {}
+        }
+    }
+
+    /// Fan-out: what counts is events. The next set follows when all watch again.
+    fn fanned(&mut self, index: usize, answers: usize, now: u64, io: &mut dyn Io) {
+        let Some(fan) = &mut self.fan else { return };
+        self.heard_us = now;
+        let session = &mut self.sessions[index];
+        session.settle(answers, |_, _| ());
+        fan.answered(index, answers);
+        let events = session.take_events();
+        if events > 0 && now >= self.window.start_us {
+            let second = ((now - self.window.start_us) / 1_000_000) as usize;
+            self.figures.record(second, now - fan.since_us(), events);
+        }
+        self.task.progress.fetch_add(events as u64, Ordering::Relaxed);
+        let sets = self.phase == Phase::Loading && fan.set(now);
+        if self.phase == Phase::Loading && events > 0 {
+            self.ask(index, events, now, io);
+        }
+        if sets {
+            self.ask(0, 1, now, io);
         }
     }
 

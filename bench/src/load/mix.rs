@@ -22,10 +22,23 @@ pub enum Mix {
     Get,
     /// Nine getData, one setData.
     Mixed,
+    /// A multi of one check and four setData, all of the connection's znode; one operation.
+    Multi,
+    /// The first connection sets its znode, all others watch it and watch it again after each
+    /// event. An operation is an event, its latency counts from the set. One set at a time, one
+    /// thread, no --rate.
+    FanOut,
+    /// Each ephemeral znode made is deleted by the next request.
+    Ephemeral,
 }
 
 /// Of so many requests of `Mix::Mixed` one writes.
 const MIXED_CYCLE: u64 = 10;
+
+/// The setData of a `Mix::Multi`.
+const MULTI_SETS: usize = 4;
+
+const EPHEMERAL: i32 = 1;
 
 const NAME_DIGITS: usize = 10;
 const XID_AT: usize = 4;
@@ -38,6 +51,9 @@ impl Mix {
             Self::CreateDelete => "create-delete",
             Self::Get => "get",
             Self::Mixed => "mixed",
+            Self::Multi => "multi",
+            Self::FanOut => "fan-out",
+            Self::Ephemeral => "ephemeral",
         }
     }
 }
@@ -83,6 +99,8 @@ pub(crate) struct Requests {
     get: Template,
     create: Template,
     delete: Template,
+    multi: Template,
+    watch: Option<Template>,
     make: Template,
     remove: Template,
     close: Template,
@@ -98,14 +116,17 @@ impl Requests {
         let child = format!("{own}/{:0width$}", 0, width = NAME_DIGITS);
         // The name ends the path, which is a length and its bytes.
         let digits_at = Some(4 + child.len() - NAME_DIGITS);
-        let create = create_body(&child, &data);
+        let flags = if mix == Mix::Ephemeral { EPHEMERAL } else { 0 };
+        let create = create_body(&child, &data, flags);
         Self {
             mix,
             set: Template::new(OpCode::SetData, &set_body(own, &data), None),
-            get: Template::new(OpCode::GetData, &get_body(own), None),
+            get: Template::new(OpCode::GetData, &get_body(own, false), None),
             create: Template::new(OpCode::Create, &create, digits_at),
             delete: Template::new(OpCode::Delete, &delete_body(&child), digits_at),
-            make: Template::new(OpCode::Create, &create_body(own, &data), None),
+            multi: Template::new(OpCode::Multi, &multi_body(own, &data), None),
+            watch: None,
+            make: Template::new(OpCode::Create, &create_body(own, &data, 0), None),
             remove: Template::new(OpCode::Delete, &delete_body(own), None),
             close: Template::new(OpCode::CloseSession, &[], None),
             asked: 0,
@@ -114,17 +135,31 @@ impl Requests {
         }
     }
 
+    /// For a connection of `Mix::FanOut` that watches `watched` instead of setting its own znode.
+    pub(super) fn watching(mut self, watched: &str) -> Self {
+        self.watch = Some(Template::new(OpCode::GetData, &get_body(watched, true), None));
+        self
+    }
+
+    pub(super) fn mix(&self) -> Mix {
+        self.mix
+    }
+
     /// The next request of the measurement.
     pub(crate) fn next(&mut self, xid: i32, out: &mut Vec<u8>) {
         let turn = self.asked;
         self.asked += 1;
         match self.mix {
             Mix::Set => self.set.write(xid, 0, out),
+            Mix::FanOut => self.watch.as_ref().unwrap_or(&self.set).write(xid, 0, out),
+            Mix::Multi => self.multi.write(xid, 0, out),
             Mix::Get => self.get.write(xid, 0, out),
             Mix::Mixed if turn.is_multiple_of(MIXED_CYCLE) => self.set.write(xid, 0, out),
             Mix::Mixed => self.get.write(xid, 0, out),
-            Mix::CreateDelete if self.created > self.deleted => self.delete_one(xid, out),
-            Mix::Create | Mix::CreateDelete => {
+            Mix::CreateDelete | Mix::Ephemeral if self.created > self.deleted => {
+                self.delete_one(xid, out);
+            }
+            Mix::Create | Mix::CreateDelete | Mix::Ephemeral => {
                 self.create.write(xid, self.created, out);
                 self.created += 1;
             }
@@ -165,19 +200,19 @@ fn set_body(path: &str, data: &[u8]) -> Vec<u8> {
     body
 }
 
-fn get_body(path: &str) -> Vec<u8> {
+fn get_body(path: &str, watches: bool) -> Vec<u8> {
     let mut body = Vec::new();
     Writer(&mut body).ustring(path);
-    Writer(&mut body).bool(false);
+    Writer(&mut body).bool(watches);
     body
 }
 
-fn create_body(path: &str, data: &[u8]) -> Vec<u8> {
+fn create_body(path: &str, data: &[u8], flags: i32) -> Vec<u8> {
     let mut body = Vec::new();
     Writer(&mut body).ustring(path);
     Writer(&mut body).buffer(Some(data));
     Acl::encode_list(&[Acl::new(perms::ALL, "world", "anyone")], &mut body);
-    Writer(&mut body).int(0);
+    Writer(&mut body).int(flags);
     body
 }
 
@@ -185,6 +220,24 @@ fn delete_body(path: &str) -> Vec<u8> {
     let mut body = Vec::new();
     Writer(&mut body).ustring(path);
     Writer(&mut body).int(-1);
+    body
+}
+
+/// Each part stands behind its kind, "not the last" and -1; the end is a last without a kind.
+fn multi_body(path: &str, data: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let head = |body: &mut Vec<u8>, kind: i32, is_last: bool| {
+        Writer(body).int(kind);
+        Writer(body).bool(is_last);
+        Writer(body).int(-1);
+    };
+    head(&mut body, OpCode::Check.code(), false);
+    body.extend_from_slice(&delete_body(path));
+    for _ in 0..MULTI_SETS {
+        head(&mut body, OpCode::SetData.code(), false);
+        body.extend_from_slice(&set_body(path, data));
+    }
+    head(&mut body, -1, true);
     body
 }
 
@@ -247,5 +300,17 @@ mod tests {
         }
         assert!(requests.next_cleaning(3, &mut out), "the third request made a znode");
         assert!(!requests.next_cleaning(4, &mut out));
+    }
+
+    #[test]
+    fn the_setter_of_a_fan_out_sets_and_the_others_watch_its_znode() {
+        let (mut set, mut watch) = (Vec::new(), Vec::new());
+        Requests::new(Mix::FanOut, "/bench/0", 1).next(1, &mut set);
+        Requests::new(Mix::FanOut, "/bench/1", 1).watching("/bench/0").next(1, &mut watch);
+        assert_eq!(parts(&set).0.op, OpCode::SetData.code());
+        let (header, mut reader) = parts(&watch);
+        assert_eq!(header.op, OpCode::GetData.code());
+        assert_eq!(reader.ustring("path").unwrap().unwrap(), "/bench/0");
+        assert!(reader.bool("watch").unwrap());
     }
 }

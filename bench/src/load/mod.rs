@@ -5,12 +5,13 @@
 //!
 //! - `mix`: the requests, as bytes.
 //! - `frames`, `session`: one connection.
-//! - `pace`, `lane`: one thread, closed or open loop.
+//! - `pace`, `fan`, `lane`: one thread, closed or open loop, or one that sets for many watchers.
 //! - `figures`, `report`: what came out.
 //! - `run`: threads, window, progress.
 //!
 //! Not here: starting servers (`compare`).
 
+mod fan;
 mod figures;
 mod frames;
 mod lane;
@@ -94,6 +95,8 @@ pub enum LoadError {
     NotReady(String),
     #[error("{0}")]
     Reactor(#[from] ReactorError),
+    #[error("fan-out needs one thread, two connections or more, and no --rate")]
+    FanOut,
     #[error("a thread of the generator panicked")]
     Panicked,
 }

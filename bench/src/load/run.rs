@@ -17,7 +17,7 @@ use ringkeeper_tools::client::{Client, ClientError, ClientOptions, ConnectString
 use super::figures::Figures;
 use super::lane::{Lane, Task, Window};
 use super::report::LoadReport;
-use super::{LoadError, LoadOptions};
+use super::{LoadError, LoadOptions, Mix};
 
 /// How often the progress line changes.
 const LOOK_US: u64 = 200_000;
@@ -39,6 +39,10 @@ pub fn run(
     shows_progress: bool,
     at_border: &mut dyn FnMut(Border),
 ) -> Result<LoadReport, LoadError> {
+    let has_turns = options.threads == 1 && options.connections > 1 && options.rate.is_none();
+    if options.mix == Mix::FanOut && !has_turns {
+        return Err(LoadError::FanOut);
+    }
     let backend = io::probe(options.io.as_deref())?;
     let parent = format!("/ringkeeper-bench-{}-{}", std::process::id(), wall_ms());
     let acl = [Acl::new(perms::ALL, "world", "anyone")];

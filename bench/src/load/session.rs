@@ -12,7 +12,7 @@ use ringkeeper_engine::io::ConnId;
 use ringkeeper_engine::jute::{Reader, Writer};
 
 use super::frames::{BadLength, Frames};
-use super::mix::Requests;
+use super::mix::{Mix, Requests};
 
 /// Asked of the server, which keeps it within its own bounds.
 const SESSION_TIMEOUT_MS: i32 = 30_000;
@@ -66,6 +66,8 @@ pub(crate) struct Session {
     xid_answered: i32,
     sent: VecDeque<Sent>,
     outstanding: usize,
+    /// Events of watches that came and were not taken.
+    events: usize,
 }
 
 impl Session {
@@ -79,6 +81,7 @@ impl Session {
             xid_answered: 0,
             sent: VecDeque::new(),
             outstanding: 0,
+            events: 0,
         }
     }
 
@@ -102,6 +105,11 @@ impl Session {
         request.encode(out);
         let length = i32::try_from(out.len() - at - 4).expect("a few dozen bytes");
         Writer(out).patch_int(at, length);
+    }
+
+    /// Events of watches since the last call.
+    pub(super) fn take_events(&mut self) -> usize {
+        std::mem::take(&mut self.events)
     }
 
     /// Asks `count` requests of the measurement, meant for `since_us`.
@@ -190,6 +198,7 @@ impl Session {
         }
         let header = ReplyHeader::decode(&mut Reader::new(body)).map_err(|_| Fault::Unreadable)?;
         if header.xid < 0 {
+            self.events += usize::from(header.xid == xid::NOTIFICATION);
             return Ok(false);
         }
         let expected = next_xid(self.xid_answered);
@@ -206,6 +215,11 @@ impl Session {
         }
         if !header.err.is_ok() {
             *refusals.entry(header.err.code()).or_default() += 1;
+        } else if self.requests.mix() == Mix::Multi && self.stage == Stage::Ready {
+            // A multi that was refused says so in its first part, not in the header.
+            if let Some(code) = refused_part(body) {
+                *refusals.entry(code).or_default() += 1;
+            }
         }
         Ok(true)
     }
@@ -226,6 +240,16 @@ impl Session {
     }
 }
 
+/// The code of a multi's first part, where that part is an error: kind -1, behind the header of 16
+/// bytes. The first part done before the failing one has code 0, which counts too.
+fn refused_part(body: &[u8]) -> Option<i32> {
+    let mut part = Reader::new(body.get(16..)?);
+    let kind = part.int("kind").ok()?;
+    part.bool("last").ok()?;
+    let code = part.int("code").ok()?;
+    (kind == -1).then_some(code)
+}
+
 fn next_xid(xid: i32) -> i32 {
     xid.checked_add(1).unwrap_or(1)
 }
@@ -235,7 +259,6 @@ mod tests {
     use ringkeeper::wire::ErrorCode;
     use ringkeeper_engine::io;
 
-    use super::super::mix::Mix;
     use super::*;
 
     /// An id of a connection that is never used.
