@@ -8,4 +8,5 @@ pub mod host;
 pub mod load;
 pub mod lone;
 pub mod road;
+pub mod scale;
 pub mod turns;

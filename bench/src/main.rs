@@ -12,6 +12,7 @@ use ringkeeper_bench::echo::{self, EchoOptions};
 use ringkeeper_bench::load::{self, LoadOptions};
 use ringkeeper_bench::lone::{self, LoneOptions, PeerOptions};
 use ringkeeper_bench::road::{self, RoadOptions};
+use ringkeeper_bench::scale::{self, ScaleOptions};
 use serde_json::Value;
 
 const EXAMPLES: &str = "\
@@ -47,6 +48,12 @@ enum Command {
     Compare {
         #[command(flatten)]
         options: CompareOptions,
+    },
+    /// Measure how throughput, p99 and CPU move with connections, outstanding requests, payload and
+    /// servers.
+    Scale {
+        #[command(flatten)]
+        options: ScaleOptions,
     },
     /// Measure the bare device: write and flush by size of batch, as the log does it.
     Disk {
@@ -104,6 +111,7 @@ fn main() -> ExitCode {
             tell("lone", outcome.map(|report| (report.to_string(), report.to_json())), json)
         }
         Command::Peer { options } => run_peer(&options),
+        Command::Scale { options } => run_scale(&options),
         Command::Road { options } => run_road(&options),
     }
 }
@@ -172,6 +180,20 @@ fn run_road(options: &RoadOptions) -> ExitCode {
         }
         Err(error) => {
             eprintln!("road: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends well only if every request of every point was answered and none refused.
+fn run_scale(options: &ScaleOptions) -> ExitCode {
+    match scale::run(options, true) {
+        Ok(report) => {
+            print!("{report}");
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("scale: {error}");
             ExitCode::FAILURE
         }
     }

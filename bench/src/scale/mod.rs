@@ -1,0 +1,149 @@
+//! How the cost of an operation moves with one size at a time.
+//!
+//! A curve turns one size (connections, outstanding, payload, servers) and leaves the others at
+//! setData of 100 bytes, 30 connections, 100 outstanding, 3 servers. Each point is one run; with
+//! two systems each has an ensemble of its own, both up at once, and they take turns point by
+//! point.
+//!
+//! - `curve`: the sizes, as runs.
+//! - `report`: the table, the raw figures.
+//! - `plot`: one picture a curve.
+//!
+//! Not here: servers and runs (`crate::compare`), the load (`crate::load`).
+
+mod curve;
+mod plot;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+pub use curve::{Curve, Point};
+pub use report::{Measured, Scale};
+
+use crate::compare::{Ensemble, EnsembleError, Missing, Sample, System};
+use crate::load::LoadError;
+
+/// Seconds of load that a JVM gets before its first figure.
+const WARMUP_SECONDS: u64 = 20;
+
+/// Which curves, and how long.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ScaleOptions {
+    /// Also Apache ZooKeeper: a folder of jars, or an unpacked release.
+    #[arg(long, value_name = "DIR")]
+    pub zookeeper: Option<PathBuf>,
+    /// Ringkeeper's program [default: the one beside this].
+    #[arg(long, value_name = "FILE")]
+    pub ringkeeper: Option<PathBuf>,
+    /// Measured seconds of each point.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "connections,outstanding,payload,servers"
+    )]
+    pub curves: Vec<Curve>,
+    /// The disk; all servers' data lies below it until the end.
+    #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
+    pub data: PathBuf,
+    /// Also write scale.json and one SVG a curve there.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Why there are no curves.
+#[derive(Debug, thiserror::Error)]
+pub enum ScaleError {
+    #[error("{0}")]
+    Missing(#[from] Missing),
+    #[error("{0}")]
+    Ensemble(#[from] EnsembleError),
+    #[error("{system}, {curve} {size}: {error}")]
+    Load { system: &'static str, curve: &'static str, size: usize, error: LoadError },
+    #[error("{0}: {1}")]
+    Write(PathBuf, std::io::Error),
+    #[error("{0}: {1}")]
+    Plot(PathBuf, String),
+}
+
+/// Runs it all. With `shows_progress` lines on standard error tell how it goes.
+pub fn run(options: &ScaleOptions, shows_progress: bool) -> Result<Scale, ScaleError> {
+    let mut systems = vec![System::ringkeeper(options.ringkeeper.as_deref())?];
+    if let Some(folder) = &options.zookeeper {
+        systems.push(System::zookeeper(Some(folder))?);
+    }
+    let mut scale = Scale::new(options.seconds, &systems);
+    for curve in &options.curves {
+        let points = curve.points();
+        for points in points.chunk_by(|a, b| a.servers == b.servers) {
+            let ensembles = start(options, &systems, points, shows_progress)?;
+            for point in points {
+                for (system, ensemble) in systems.iter().zip(&ensembles) {
+                    let measured = measure(options, system, ensemble, *point, shows_progress)?;
+                    if shows_progress {
+                        eprintln!("{:<12} {measured}", system.short_name());
+                    }
+                    scale.push(measured);
+                }
+            }
+        }
+    }
+    if let Some(folder) = &options.out {
+        write(folder, &scale)?;
+    }
+    Ok(scale)
+}
+
+/// An ensemble of each system, the JVM warm.
+fn start(
+    options: &ScaleOptions,
+    systems: &[System],
+    points: &[Point],
+    shows_progress: bool,
+) -> Result<Vec<Ensemble>, ScaleError> {
+    let first = points[0];
+    let mut ensembles = Vec::new();
+    for system in systems {
+        if shows_progress {
+            eprintln!("starting {} of {system}", first.servers);
+        }
+        let ensemble = Ensemble::start(system, first.servers, &options.data)?;
+        if matches!(system, System::ZooKeeper { .. }) {
+            let warm = ScaleOptions { seconds: WARMUP_SECONDS, ..options.clone() };
+            measure(&warm, system, &ensemble, first, shows_progress)?;
+        }
+        ensembles.push(ensemble);
+    }
+    Ok(ensembles)
+}
+
+fn measure(
+    options: &ScaleOptions,
+    system: &System,
+    ensemble: &Ensemble,
+    point: Point,
+    shows_progress: bool,
+) -> Result<Measured, ScaleError> {
+    let taken =
+        Sample::take(ensemble, &point.shape, options.seconds, &options.data, shows_progress);
+    let system = system.short_name();
+    let (curve, size) = (point.curve.name(), point.size);
+    let sample = taken.map_err(|error| ScaleError::Load { system, curve, size, error })?;
+    Ok(Measured { system, point, sample })
+}
+
+fn write(folder: &Path, scale: &Scale) -> Result<(), ScaleError> {
+    let file = folder.join("scale.json");
+    let failed = |error| ScaleError::Write(file.clone(), error);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let json = std::fs::File::create(&file).map_err(failed)?;
+    serde_json::to_writer_pretty(json, &scale.to_json()).map_err(|error| failed(error.into()))?;
+    for curve in scale.curves() {
+        let file = folder.join(format!("scale-{}.svg", curve.name()));
+        plot::draw(scale, curve, &file)
+            .map_err(|error| ScaleError::Plot(file.clone(), error.to_string()))?;
+    }
+    Ok(())
+}
