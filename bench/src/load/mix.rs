@@ -22,7 +22,8 @@ pub enum Mix {
     Get,
     /// Nine getData, one setData.
     Mixed,
-    /// A multi of one check and four setData, all of the connection's znode; one operation.
+    /// A multi of one check and four setData, all of the connection's znode; one operation,
+    /// which carries --bytes four times.
     Multi,
     /// The first connection sets its znode, all others watch it and watch it again after each
     /// event. An operation is an event, its latency counts from the set. One set at a time, one
@@ -312,5 +313,33 @@ mod tests {
         assert_eq!(header.op, OpCode::GetData.code());
         assert_eq!(reader.ustring("path").unwrap().unwrap(), "/bench/0");
         assert!(reader.bool("watch").unwrap());
+    }
+
+    #[test]
+    fn a_multi_checks_once_sets_four_times_and_ends() {
+        let mut out = Vec::new();
+        Requests::new(Mix::Multi, "/bench/0", 3).next(1, &mut out);
+        let (header, mut reader) = parts(&out);
+        assert_eq!(header.op, OpCode::Multi.code());
+        let mut kinds = Vec::new();
+        loop {
+            let kind = reader.int("kind").unwrap();
+            let is_last = reader.bool("last").unwrap();
+            assert_eq!(reader.int("code").unwrap(), -1);
+            if is_last {
+                break;
+            }
+            kinds.push(kind);
+            assert_eq!(reader.ustring("path").unwrap().unwrap(), "/bench/0");
+            if kind == OpCode::SetData.code() {
+                assert_eq!(reader.buffer("data").unwrap(), Some(&b"xxx"[..]));
+            }
+            assert_eq!(reader.int("version").unwrap(), -1);
+        }
+        assert_eq!(
+            kinds,
+            [OpCode::Check, OpCode::SetData, OpCode::SetData, OpCode::SetData, OpCode::SetData]
+                .map(OpCode::code)
+        );
     }
 }

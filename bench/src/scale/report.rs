@@ -95,3 +95,65 @@ impl fmt::Display for Scale {
         self.all.iter().try_for_each(|one| writeln!(f, "{:<12} {one}", one.system))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Generator, Latency, LoadReport, Mix};
+
+    fn measured(system: &'static str, curve: Curve, refusals: Vec<(i32, u64)>) -> Measured {
+        let latency =
+            Latency { mean_us: 1.0, p50_us: 1, p90_us: 2, p99_us: 777, p999_us: 800, max_us: 900 };
+        let load = LoadReport {
+            mix: Mix::Set,
+            servers: 3,
+            connections: 10,
+            outstanding: 100,
+            bytes: 100,
+            rate: None,
+            operations: 50_000,
+            per_second: 50_000.0,
+            latency,
+            timeline: Vec::new(),
+            refusals,
+            faults: Vec::new(),
+            generator: Generator { busy: 0.5, waiting: 0.0 },
+        };
+        let sample = Sample {
+            load,
+            cpu_us_per_operation: 2.5,
+            device: None,
+            load_average: None,
+            resident_bytes: 0,
+        };
+        Measured { system, point: curve.points()[0], sample }
+    }
+
+    fn scale(all: Vec<Measured>) -> Scale {
+        Scale { seconds: 1, systems: vec!["Ringkeeper".into()], all }
+    }
+
+    #[test]
+    fn each_curve_is_named_once_and_each_system_has_its_own_points() {
+        let scale = scale(vec![
+            measured("ringkeeper", Curve::Connections, Vec::new()),
+            measured("zookeeper", Curve::Connections, Vec::new()),
+            measured("ringkeeper", Curve::Servers, Vec::new()),
+        ]);
+        assert_eq!(scale.curves(), [Curve::Connections, Curve::Servers]);
+        assert_eq!(scale.of(Curve::Connections, "zookeeper").len(), 1);
+        let json = scale.to_json();
+        assert_eq!(json["points"][2]["curve"], "servers");
+        assert_eq!(json["points"][0]["size"], 10);
+        let table = scale.to_string();
+        assert!(table.contains("50000") && table.contains("777") && table.contains("2.50"));
+        assert!(scale.is_clean());
+    }
+
+    #[test]
+    fn a_refusal_shows_in_its_line_and_in_the_whole() {
+        let scale = scale(vec![measured("ringkeeper", Curve::Payload, vec![(-101, 4)])]);
+        assert!(!scale.is_clean());
+        assert!(scale.to_string().contains("refusals 1"), "{scale}");
+    }
+}
