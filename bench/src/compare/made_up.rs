@@ -62,7 +62,7 @@ fn conditions() -> Conditions {
     }
 }
 
-fn sample(shape: &Shape, us: u64) -> Sample {
+pub(crate) fn sample(shape: &Shape, us: u64) -> Sample {
     let mut histogram = Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds");
     for (share, slower) in [(9000_u64, 1), (900, 2), (90, 5), (10, 40)] {
         histogram.record_n(us * slower, share).expect("within the bounds");
@@ -76,6 +76,7 @@ fn sample(shape: &Shape, us: u64) -> Sample {
         connections: shape.connections,
         outstanding: shape.outstanding,
         bytes: shape.bytes,
+        znodes: shape.znodes,
         rate: shape.rate,
         operations: 3 * per_second,
         per_second: per_second as f64,
@@ -85,6 +86,7 @@ fn sample(shape: &Shape, us: u64) -> Sample {
         refusals: Vec::new(),
         faults: Vec::new(),
         generator: Generator { busy: 0.5, waiting: 0.1 },
+        sets_per_second: None,
     };
     Sample {
         load,

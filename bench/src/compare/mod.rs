@@ -17,7 +17,7 @@ mod curve;
 mod ensemble;
 mod html;
 #[cfg(test)]
-mod made_up;
+pub(crate) mod made_up;
 mod plot;
 mod recovery;
 mod report;

@@ -41,6 +41,7 @@ impl Sample {
             connections: shape.connections,
             outstanding: shape.outstanding,
             bytes: shape.bytes,
+            znodes: shape.znodes,
             seconds,
             warmup: WARMUP_SECONDS,
             rate: shape.rate,

@@ -22,6 +22,8 @@ pub(super) struct Figures {
     late: Histogram<u64>,
     pub(super) refusals: BTreeMap<i32, u64>,
     pub(super) faults: Vec<String>,
+    /// Sets of a fan-out that were answered within the window.
+    pub(super) sets: u64,
     /// CPU the threads used within the window, and how long they waited for a core.
     pub(super) cpu_us: u64,
     pub(super) waited_us: u64,
@@ -54,6 +56,7 @@ impl Figures {
             late: histogram(),
             refusals: BTreeMap::new(),
             faults: Vec::new(),
+            sets: 0,
             cpu_us: 0,
             waited_us: 0,
         }
@@ -74,6 +77,7 @@ impl Figures {
             *self.refusals.entry(*code).or_default() += count;
         }
         self.faults.extend(other.faults.iter().cloned());
+        self.sets += other.sets;
         self.cpu_us += other.cpu_us;
         self.waited_us += other.waited_us;
     }

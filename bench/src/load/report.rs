@@ -36,6 +36,7 @@ pub struct LoadReport {
     pub connections: usize,
     pub outstanding: usize,
     pub bytes: usize,
+    pub znodes: u64,
     pub rate: Option<u32>,
     pub operations: u64,
     pub per_second: f64,
@@ -47,6 +48,8 @@ pub struct LoadReport {
     pub refusals: Vec<(i32, u64)>,
     pub faults: Vec<String>,
     pub generator: Generator,
+    /// Of a fan-out.
+    pub sets_per_second: Option<f64>,
 }
 
 impl LoadReport {
@@ -61,6 +64,7 @@ impl LoadReport {
             connections: options.connections,
             outstanding: options.outstanding,
             bytes: options.bytes,
+            znodes: options.znodes,
             rate: options.rate,
             operations,
             per_second: operations as f64 / options.seconds as f64,
@@ -73,6 +77,8 @@ impl LoadReport {
                 busy: figures.cpu_us as f64 / wall_us,
                 waiting: figures.waited_us as f64 / wall_us,
             },
+            sets_per_second: (options.mix == Mix::FanOut)
+                .then(|| figures.sets as f64 / options.seconds as f64),
         }
     }
 
@@ -83,7 +89,10 @@ impl LoadReport {
 
     /// Whether an open loop fell behind its rate.
     pub fn is_saturated(&self) -> bool {
-        self.rate.is_some_and(|rate| self.per_second < ACHIEVED_MIN * f64::from(rate))
+        // A set of a fan-out makes an event for each connection but the one that sets.
+        let each = if self.mix == Mix::FanOut { self.connections - 1 } else { 1 };
+        let least = |rate| ACHIEVED_MIN * f64::from(rate) * each as f64;
+        self.rate.is_some_and(|rate| self.per_second < least(rate))
     }
 
     /// Whether the generator, and not the servers, may have set the figure.
@@ -102,6 +111,7 @@ impl LoadReport {
             "connections": self.connections,
             "outstanding": self.outstanding,
             "bytes": self.bytes,
+            "znodes": self.znodes,
             "rate": self.rate,
             "operations": self.operations,
             "per_second": rounded(self.per_second),
@@ -113,6 +123,7 @@ impl LoadReport {
                 "p99.9": latency.p999_us,
                 "max": latency.max_us,
             },
+            "sets_per_second": self.sets_per_second.map(rounded),
             "timeline": {
                 "columns": ["operations", "p50_us", "p99_us", "max_us"],
                 "seconds": self.timeline.iter().map(second).collect::<Vec<_>>(),
@@ -147,7 +158,12 @@ impl fmt::Display for LoadReport {
             self.connections,
             self.servers
         )?;
-        writeln!(f, "  {} operations/s  ({} in all)", self.per_second as u64, self.operations)?;
+        let what = if self.mix == Mix::FanOut { "events" } else { "operations" };
+        write!(f, "  {} {what}/s  ({} in all)", self.per_second as u64, self.operations)?;
+        match self.sets_per_second {
+            Some(sets) => writeln!(f, ", {} sets/s", sets as u64)?,
+            None => writeln!(f)?,
+        }
         let ms = |us: u64| format!("{:.2}", us as f64 / 1000.0);
         writeln!(
             f,

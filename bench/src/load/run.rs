@@ -14,6 +14,7 @@ use ringkeeper_engine::io;
 use ringkeeper_engine::io::clock::{now_micros, wall_ms};
 use ringkeeper_tools::client::{Client, ClientError, ClientOptions, ConnectString, CreateMode};
 
+use super::fanout::SetTimes;
 use super::figures::Figures;
 use super::lane::{Lane, Task, Window};
 use super::report::LoadReport;
@@ -39,9 +40,8 @@ pub fn run(
     shows_progress: bool,
     at_border: &mut dyn FnMut(Border),
 ) -> Result<LoadReport, LoadError> {
-    let has_turns = options.threads == 1 && options.connections > 1 && options.rate.is_none();
-    if options.mix == Mix::FanOut && !has_turns {
-        return Err(LoadError::FanOut);
+    if options.mix == Mix::FanOut && options.connections < 2 {
+        return Err(LoadError::NobodyWatches);
     }
     let backend = io::probe(options.io.as_deref())?;
     let parent = format!("/ringkeeper-bench-{}-{}", std::process::id(), wall_ms());
@@ -52,14 +52,15 @@ pub fn run(
 
     let threads = options.threads.min(options.connections);
     let progress: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
-    let rate = options.rate.map(|rate| f64::from(rate) / threads as f64);
+    let set_times = SetTimes::new();
     let task = |(lane, progress)| Task {
         options,
         parent: &parent,
         connections: connections_of(options, lane, threads),
-        rate,
+        rate: rate_of(options, lane, threads),
         backend,
         progress,
+        set_times: &set_times,
     };
     let tasks = progress.iter().enumerate().map(task).collect();
     let mut watch = Watch { options, progress: &progress, bar: bar(shows_progress), at_border };
@@ -180,6 +181,16 @@ fn connections_of(options: &LoadOptions, lane: usize, lanes: usize) -> Vec<(usiz
     let servers = options.servers.iter().copied().cycle();
     let all = (0..options.connections).zip(servers);
     all.filter(|(number, _)| number % lanes == lane).collect()
+}
+
+/// A lane's part of an open loop's requests.
+fn rate_of(options: &LoadOptions, lane: usize, lanes: usize) -> Option<f64> {
+    let all = f64::from(options.rate?);
+    match options.mix {
+        // The one connection that sets is the first lane's.
+        Mix::FanOut => (lane == 0).then_some(all),
+        _ => Some(all / lanes as f64),
+    }
 }
 
 fn with_client(

@@ -3,16 +3,16 @@
 //! A server answers a session in the order it asked. Each answer is held against the oldest xid
 //! without one, so what arrives out of turn is seen, and counts as a fault of the server.
 //!
-//! Not here: sockets and clocks (`lane`), what the requests say (`mix`).
+//! Not here: sockets and clocks (`lane`), what the requests say (`requests`).
 
 use std::collections::{BTreeMap, VecDeque};
 
-use ringkeeper::wire::{ConnectRequest, ConnectResponse, ReplyHeader, SessionId, xid};
+use ringkeeper::wire::{ConnectRequest, ConnectResponse, ReplyHeader, SessionId, Stat, xid};
 use ringkeeper_engine::io::ConnId;
-use ringkeeper_engine::jute::{Reader, Writer};
+use ringkeeper_engine::jute::{Reader, WireError, Writer};
 
 use super::frames::{BadLength, Frames};
-use super::mix::{Mix, Requests};
+use super::requests::{Requests, Role};
 
 /// Asked of the server, which keeps it within its own bounds.
 const SESSION_TIMEOUT_MS: i32 = 30_000;
@@ -27,6 +27,8 @@ pub(super) enum Stage {
     Ready,
     /// The session's end has been asked for.
     Leaving,
+    /// Of a visitor: it has left, and waits for its next visit.
+    Away,
     Gone,
 }
 
@@ -43,6 +45,8 @@ pub(super) enum Fault {
     NoZnode(i32),
     #[error("xid {got} was answered, {expected} was due")]
     OutOfTurn { expected: i32, got: i32 },
+    #[error("an event of a watch that was not set")]
+    UnaskedEvent,
 }
 
 impl From<BadLength> for Fault {
@@ -66,13 +70,29 @@ pub(crate) struct Session {
     xid_answered: i32,
     sent: VecDeque<Sent>,
     outstanding: usize,
-    /// Events of watches that came and were not taken.
-    events: usize,
+    /// When something was last asked, so that a quiet session is kept alive.
+    pub(super) asked_us: u64,
+    /// When a visitor's life was meant to begin; `None` for the one that is not measured.
+    pub(super) visit_us: Option<u64>,
+    /// The version of the watched znode that the watch was set on.
+    armed: Option<i32>,
+}
+
+/// What a watcher learns from a piece of the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// Requests answered.
+    pub(super) answers: usize,
+    /// The version that the watch was set on which has fired.
+    pub(super) fired: Option<i32>,
 }
 
 impl Session {
     pub(super) fn new(conn: ConnId, requests: Requests) -> Self {
         Self {
+            asked_us: 0,
+            visit_us: None,
+            armed: None,
             conn,
             stage: Stage::Opening,
             frames: Frames::default(),
@@ -81,8 +101,25 @@ impl Session {
             xid_answered: 0,
             sent: VecDeque::new(),
             outstanding: 0,
-            events: 0,
         }
+    }
+
+    /// The same connection's next session, over another TCP connection.
+    pub(super) fn revisit(&mut self, conn: ConnId, visit_us: u64) {
+        self.conn = conn;
+        self.stage = Stage::Opening;
+        self.frames = Frames::default();
+        (self.xid_asked, self.xid_answered) = (0, 0);
+        self.visit_us = Some(visit_us);
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.requests.role()
+    }
+
+    /// Whether an answer is due, to a request or to the session's opening.
+    pub(super) fn is_due(&self) -> bool {
+        self.outstanding > 0 || matches!(self.stage, Stage::Opening | Stage::Making)
     }
 
     /// Requests without an answer.
@@ -107,13 +144,9 @@ impl Session {
         Writer(out).patch_int(at, length);
     }
 
-    /// Events of watches since the last call.
-    pub(super) fn take_events(&mut self) -> usize {
-        std::mem::take(&mut self.events)
-    }
-
     /// Asks `count` requests of the measurement, meant for `since_us`.
     pub(super) fn ask(&mut self, count: usize, since_us: u64, out: &mut Vec<u8>) {
+        self.asked_us = since_us;
         for _ in 0..count {
             self.xid_asked = next_xid(self.xid_asked);
             self.requests.next(self.xid_asked, out);
@@ -121,10 +154,24 @@ impl Session {
         self.note(count, since_us);
     }
 
+    /// Asks up to `count` requests that make the connection's share of znodes; how many there were.
+    pub(super) fn fill(&mut self, count: usize, out: &mut Vec<u8>) -> usize {
+        self.ask_all(count, Requests::next_filling, out)
+    }
+
     /// Asks up to `count` requests that clean up; how many there were.
     pub(super) fn clean(&mut self, count: usize, out: &mut Vec<u8>) -> usize {
+        self.ask_all(count, Requests::next_cleaning, out)
+    }
+
+    fn ask_all(
+        &mut self,
+        count: usize,
+        next: fn(&mut Requests, i32, &mut Vec<u8>) -> bool,
+        out: &mut Vec<u8>,
+    ) -> usize {
         let mut asked = 0;
-        while asked < count && self.requests.next_cleaning(next_xid(self.xid_asked), out) {
+        while asked < count && next(&mut self.requests, next_xid(self.xid_asked), out) {
             self.xid_asked = next_xid(self.xid_asked);
             asked += 1;
         }
@@ -132,13 +179,16 @@ impl Session {
         asked
     }
 
-    /// Asks for the end of the znode and of the session.
-    pub(super) fn leave(&mut self, out: &mut Vec<u8>) {
-        let first = next_xid(self.xid_asked);
-        let second = next_xid(first);
-        self.requests.leave([first, second], out);
-        self.xid_asked = second;
-        self.note(2, 0);
+    /// Asks for the end of the session, and before it for that of its znode if `removes`.
+    pub(super) fn leave(&mut self, removes: bool, out: &mut Vec<u8>) {
+        if removes {
+            self.xid_asked = next_xid(self.xid_asked);
+            self.requests.remove(self.xid_asked, out);
+            self.note(1, 0);
+        }
+        self.xid_asked = next_xid(self.xid_asked);
+        self.requests.close(self.xid_asked, out);
+        self.note(1, 0);
         self.stage = Stage::Leaving;
     }
 
@@ -157,49 +207,48 @@ impl Session {
         writer.int(ringkeeper::wire::OpCode::Ping.code());
     }
 
-    /// Reads what came; how many requests it answers. Refused ones are counted by their code.
+    /// Reads what came. Refused requests are counted by their code.
     pub(super) fn receive(
         &mut self,
         bytes: &[u8],
         refusals: &mut BTreeMap<i32, u64>,
         out: &mut Vec<u8>,
-    ) -> Result<usize, Fault> {
+    ) -> Result<Heard, Fault> {
         let mut frames = std::mem::take(&mut self.frames);
-        let mut answers = 0;
+        let mut heard = Heard::default();
         let mut fault = None;
         frames.receive(bytes, |body| {
             if fault.is_none() {
-                match self.on_frame(body, refusals, out) {
-                    Ok(counts) => answers += usize::from(counts),
-                    Err(found) => fault = Some(found),
-                }
+                fault = self.on_frame(body, refusals, out, &mut heard).err();
             }
         })?;
         self.frames = frames;
-        fault.map_or(Ok(answers), Err)
+        fault.map_or(Ok(heard), Err)
     }
 
-    /// Whether the frame answers a request that was noted.
     fn on_frame(
         &mut self,
         body: &[u8],
         refusals: &mut BTreeMap<i32, u64>,
         out: &mut Vec<u8>,
-    ) -> Result<bool, Fault> {
+        heard: &mut Heard,
+    ) -> Result<(), Fault> {
         if self.stage == Stage::Opening {
             let response = ConnectResponse::decode(body).map_err(|_| Fault::Unreadable)?;
             if response.session == SessionId::NONE {
                 return Err(Fault::NoSession);
             }
-            self.xid_asked = next_xid(self.xid_asked);
-            self.requests.make(self.xid_asked, out);
-            self.stage = Stage::Making;
-            return Ok(false);
+            self.opened(out);
+            return Ok(());
         }
-        let header = ReplyHeader::decode(&mut Reader::new(body)).map_err(|_| Fault::Unreadable)?;
+        let mut reader = Reader::new(body);
+        let header = ReplyHeader::decode(&mut reader).map_err(|_| Fault::Unreadable)?;
+        if header.xid == xid::NOTIFICATION {
+            heard.fired = Some(self.armed.take().ok_or(Fault::UnaskedEvent)?);
+            return Ok(());
+        }
         if header.xid < 0 {
-            self.events += usize::from(header.xid == xid::NOTIFICATION);
-            return Ok(false);
+            return Ok(());
         }
         let expected = next_xid(self.xid_answered);
         if header.xid != expected {
@@ -211,17 +260,39 @@ impl Session {
                 return Err(Fault::NoZnode(header.err.code()));
             }
             self.stage = Stage::Ready;
-            return Ok(false);
+            return Ok(());
         }
-        if !header.err.is_ok() {
-            *refusals.entry(header.err.code()).or_default() += 1;
-        } else if self.requests.mix() == Mix::Multi && self.stage == Stage::Ready {
-            // A multi that was refused says so in its first part, not in the header.
-            if let Some(code) = refused_part(body) {
-                *refusals.entry(code).or_default() += 1;
+        heard.answers += 1;
+        match self.refusal(header, reader)? {
+            Some(code) => *refusals.entry(code).or_default() += 1,
+            None if self.role() == Role::Watcher && self.stage == Stage::Ready => {
+                self.armed = Some(version_read(reader).map_err(|_| Fault::Unreadable)?);
             }
+            None => {}
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// The session is there; its znode is made next, if it is to have one.
+    fn opened(&mut self, out: &mut Vec<u8>) {
+        if self.role() == Role::Visitor {
+            self.stage = Stage::Ready;
+            return;
+        }
+        self.xid_asked = next_xid(self.xid_asked);
+        self.requests.make(self.xid_asked, out);
+        self.stage = Stage::Making;
+    }
+
+    /// The code of a refused request, whether its reply's header says so or its body.
+    fn refusal(&self, header: ReplyHeader, mut body: Reader<'_>) -> Result<Option<i32>, Fault> {
+        if !header.err.is_ok() {
+            return Ok(Some(header.err.code()));
+        }
+        if self.stage == Stage::Leaving {
+            return Ok(None);
+        }
+        self.requests.refusal_within(&mut body).map_err(|_| Fault::Unreadable)
     }
 
     /// Takes `answers` from the oldest requests; tells since when how many of them waited.
@@ -240,14 +311,10 @@ impl Session {
     }
 }
 
-/// The code of a multi's first part, where that part is an error: kind -1, behind the header of 16
-/// bytes. The first part done before the failing one has code 0, which counts too.
-fn refused_part(body: &[u8]) -> Option<i32> {
-    let mut part = Reader::new(body.get(16..)?);
-    let kind = part.int("kind").ok()?;
-    part.bool("last").ok()?;
-    let code = part.int("code").ok()?;
-    (kind == -1).then_some(code)
+/// The version in an answer to getData.
+fn version_read(mut body: Reader<'_>) -> Result<i32, WireError> {
+    body.buffer("data")?;
+    Ok(Stat::decode(&mut body)?.version)
 }
 
 fn next_xid(xid: i32) -> i32 {
@@ -255,74 +322,4 @@ fn next_xid(xid: i32) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use ringkeeper::wire::ErrorCode;
-    use ringkeeper_engine::io;
-
-    use super::*;
-
-    /// An id of a connection that is never used.
-    fn some_conn() -> ConnId {
-        let mut reactor = io::start(io::Backend::Poll, &io::ReactorOptions::default(), None)
-            .expect("epoll works everywhere");
-        let nobody = "127.0.0.1:1".parse().expect("an address");
-        reactor.io().connect(nobody, 0, std::time::Duration::from_secs(1))
-    }
-
-    fn ready() -> Session {
-        let mut session = Session::new(some_conn(), Requests::new(Mix::Set, "/b/0", 10));
-        let (mut refusals, mut out) = (BTreeMap::new(), Vec::new());
-        let mut opened = vec![0, 0, 0, 36];
-        let response = ConnectResponse {
-            timeout_ms: 1,
-            session: SessionId(7),
-            password: [0; 16],
-            read_only: None,
-        };
-        response.encode(&mut opened);
-        assert_eq!(session.receive(&opened, &mut refusals, &mut out), Ok(0));
-        assert_eq!(session.stage, Stage::Making);
-        assert_eq!(session.receive(&answer(1, 0), &mut refusals, &mut out), Ok(0));
-        assert_eq!(session.stage, Stage::Ready);
-        session
-    }
-
-    fn answer(xid: i32, err: i32) -> Vec<u8> {
-        let mut frame = vec![0, 0, 0, 16];
-        ReplyHeader { xid, zxid: 9, err: ErrorCode(err) }.encode(&mut frame);
-        frame
-    }
-
-    #[test]
-    fn answers_settle_the_oldest_requests_first() {
-        let mut session = ready();
-        let mut out = Vec::new();
-        session.ask(2, 10, &mut out);
-        session.ask(3, 20, &mut out);
-        let answers: Vec<u8> = (2..=5).flat_map(|xid| answer(xid, 0)).collect();
-        let count = session.receive(&answers, &mut BTreeMap::new(), &mut out).unwrap();
-        let mut settled = Vec::new();
-        session.settle(count, |since, count| settled.push((since, count)));
-        assert_eq!(settled, [(10, 2), (20, 2)]);
-        assert_eq!(session.outstanding(), 1);
-    }
-
-    #[test]
-    fn an_answer_out_of_turn_is_a_fault() {
-        let mut session = ready();
-        let mut out = Vec::new();
-        session.ask(2, 10, &mut out);
-        let answered = session.receive(&answer(3, 0), &mut BTreeMap::new(), &mut out);
-        assert_eq!(answered, Err(Fault::OutOfTurn { expected: 2, got: 3 }));
-    }
-
-    #[test]
-    fn refusals_are_counted_by_code_and_pings_not_at_all() {
-        let mut session = ready();
-        let (mut refusals, mut out) = (BTreeMap::new(), Vec::new());
-        session.ask(1, 10, &mut out);
-        let bytes = [answer(xid::PING, 0), answer(2, -101)].concat();
-        assert_eq!(session.receive(&bytes, &mut refusals, &mut out), Ok(1));
-        assert_eq!(refusals, BTreeMap::from([(-101, 1)]));
-    }
-}
+mod tests;

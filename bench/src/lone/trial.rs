@@ -78,6 +78,7 @@ impl<'a> Trials<'a> {
             connections: ALONE.connections,
             outstanding: ALONE.outstanding,
             bytes: self.options.bytes as usize,
+            znodes: 0,
             seconds: self.options.seconds,
             warmup: 0,
             rate: None,

@@ -59,8 +59,14 @@ impl Curve {
     }
 
     fn point(self, size: usize) -> Point {
-        let mut shape =
-            Shape { mix: Mix::Set, connections: 30, outstanding: 100, bytes: 100, rate: None };
+        let mut shape = Shape {
+            mix: Mix::Set,
+            connections: 30,
+            outstanding: 100,
+            bytes: 100,
+            znodes: 0,
+            rate: None,
+        };
         let mut servers = SERVERS;
         match self {
             Self::Connections => {
