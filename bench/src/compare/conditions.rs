@@ -35,8 +35,6 @@ pub(super) struct Conditions {
 
 impl Conditions {
     pub(super) fn new(options: &CompareOptions, ringkeeper: &System, zookeeper: &System) -> Self {
-        let command: Vec<String> = std::env::args().collect();
-        let since_1970 = Duration::from_millis(wall_ms().unsigned_abs());
         let shapes = options.mixes.len() as u64;
         Self {
             ringkeeper: ringkeeper.to_string(),
@@ -44,8 +42,8 @@ impl Conditions {
             java: java_version(),
             host: host::describe(),
             data: options.data.display().to_string(),
-            date: httpdate::fmt_http_date(UNIX_EPOCH + since_1970),
-            command: command.join(" "),
+            date: date(),
+            command: command(),
             servers: options.servers,
             seconds: options.seconds,
             pairs: options.pairs,
@@ -90,6 +88,16 @@ impl Conditions {
             "warmup_seconds": self.warmup_seconds,
         })
     }
+}
+
+pub(crate) fn date() -> String {
+    let since_1970 = Duration::from_millis(wall_ms().unsigned_abs());
+    httpdate::fmt_http_date(UNIX_EPOCH + since_1970)
+}
+
+/// What was typed.
+pub(crate) fn command() -> String {
+    std::env::args().collect::<Vec<_>>().join(" ")
 }
 
 /// The first line of `java -version`, which goes to standard error.

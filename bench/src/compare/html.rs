@@ -46,17 +46,7 @@ const RECOVERY: &str = "\
 pub(super) fn page(comparison: &Comparison, pictures: &[Picture]) -> String {
     let conditions = comparison.conditions();
     let title = format!("{} and {}", conditions.ringkeeper, conditions.zookeeper);
-    let title = escape(&title);
-    let mut html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-    );
-    let named = conditions.named().into_iter();
-    let named: String = named
-        .map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&value)))
-        .collect();
-    let _ = writeln!(html, "<dl>\n{named}</dl>");
+    let mut html = String::new();
     let _ = writeln!(html, "<h2>Throughput and latency</h2>\n{}", comparison.table().to_html());
     for doubt in comparison.doubts() {
         let _ = writeln!(html, "<p class=\"doubts\">{}</p>", escape(&doubt));
@@ -69,13 +59,32 @@ pub(super) fn page(comparison: &Comparison, pictures: &[Picture]) -> String {
     for paragraph in HOW_TO_READ {
         let _ = writeln!(html, "<p>{}</p>", escape(paragraph));
     }
-    for picture in pictures {
-        let caption = escape(picture.caption);
-        let svg = &picture.svg;
+    html.push_str(&figures(pictures));
+    document(&title, &conditions.named(), &html)
+}
+
+/// A whole page: a title, the conditions with their names, and what is HTML already.
+pub(crate) fn document(title: &str, named: &[(&str, String)], body: &str) -> String {
+    let title = escape(title);
+    let named = named.iter().fold(String::new(), |mut html, (name, value)| {
+        let _ = writeln!(html, "<dt>{name}</dt><dd>{}</dd>", escape(value));
+        html
+    });
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         <dl>\n{named}</dl>\n{body}</body>\n</html>\n"
+    )
+}
+
+/// The pictures, each with its caption.
+pub(crate) fn figures(pictures: &[Picture]) -> String {
+    pictures.iter().fold(String::new(), |mut html, Picture { svg, caption, .. }| {
+        let caption = escape(caption);
         let _ = writeln!(html, "<figure>\n{svg}\n<figcaption>{caption}</figcaption>\n</figure>");
-    }
-    html.push_str("</body>\n</html>\n");
-    html
+        html
+    })
 }
 
 #[cfg(test)]

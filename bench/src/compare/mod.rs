@@ -12,19 +12,19 @@
 //!
 //! Not here: the load itself (`crate::load`).
 
-mod conditions;
+pub(crate) mod conditions;
 mod curve;
 mod ensemble;
-mod html;
+pub(crate) mod html;
 #[cfg(test)]
 pub(crate) mod made_up;
-mod plot;
+pub(crate) mod plot;
 mod recovery;
 mod report;
 mod sample;
 mod shape;
 mod system;
-mod table;
+pub(crate) mod table;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -250,12 +250,7 @@ fn write(folder: &Path, comparison: &Comparison) -> Result<(), CompareError> {
     write_file(folder, "compare.json", json.as_bytes())?;
     let pictures = plot::all(comparison)?;
     write_file(folder, "index.html", html::page(comparison, &pictures).as_bytes())?;
-    for picture in &pictures {
-        write_file(folder, &format!("{}.svg", picture.name), picture.svg.as_bytes())?;
-    }
-    for picture in &pictures {
-        write_file(folder, &format!("{}.png", picture.name), &plot::png(&picture.svg)?)?;
-    }
+    plot::write(folder, &pictures)?;
     Ok(())
 }
 

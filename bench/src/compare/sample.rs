@@ -49,10 +49,14 @@ impl Sample {
             io: None,
         };
         let look = || (ensemble.cpu_us(), DeviceCounts::of(folder));
-        let (mut start, mut end) = ((0, None), (0, None));
+        let (mut start, mut end, mut resident_bytes) = ((0, None), (0, None), 0);
         let mut at_border = |border| match border {
             Border::Start => start = look(),
-            Border::End => end = look(),
+            Border::End => {
+                end = look();
+                // What the load made is still there.
+                resident_bytes = ensemble.resident_bytes();
+            }
         };
         let load = load::run(&options, shows_progress, &mut at_border)?;
         let cpu_us = end.0.saturating_sub(start.0);
@@ -60,7 +64,7 @@ impl Sample {
             cpu_us_per_operation: cpu_us as f64 / load.operations.max(1) as f64,
             device: end.1.zip(start.1).map(|(end, start)| end.since(start)),
             load_average: host::load_average(),
-            resident_bytes: ensemble.resident_bytes(),
+            resident_bytes,
             load,
         })
     }

@@ -8,22 +8,22 @@ use std::fmt::{self, Write as _};
 
 /// Columns of text; every row has as many cells as there are heads.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     pub(super) heads: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(heads: &[&str]) -> Self {
+    pub(crate) fn new(heads: &[&str]) -> Self {
         Self { heads: heads.iter().map(|head| (*head).to_owned()).collect(), rows: Vec::new() }
     }
 
-    pub(super) fn push<const N: usize>(&mut self, row: [String; N]) {
+    pub(crate) fn push<const N: usize>(&mut self, row: [String; N]) {
         assert_eq!(N, self.heads.len(), "a cell for each head");
         self.rows.push(row.into());
     }
 
-    pub(super) fn to_html(&self) -> String {
+    pub(crate) fn to_html(&self) -> String {
         let line = |cells: &[String], tag: &str| {
             let cells = cells.iter().fold(String::new(), |mut text, cell| {
                 let _ = write!(text, "<{tag}>{}</{tag}>", strong(&escape(cell)));
@@ -68,7 +68,7 @@ fn strong(text: &str) -> String {
 }
 
 /// `1,234,567`.
-pub(super) fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

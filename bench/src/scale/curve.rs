@@ -3,6 +3,7 @@
 //! Not here: running them (the module above).
 
 use crate::compare::Shape;
+use crate::compare::table::grouped;
 use crate::load::Mix;
 
 const SERVERS: usize = 3;
@@ -22,6 +23,8 @@ pub enum Curve {
     Payload,
     /// 1, 3 and 5 servers.
     Servers,
+    /// As many znodes as --znodes says, which the requests go to at random.
+    Znodes,
 }
 
 /// One run of a curve.
@@ -41,32 +44,72 @@ impl Curve {
             Self::Outstanding => "outstanding",
             Self::Payload => "payload",
             Self::Servers => "servers",
+            Self::Znodes => "znodes",
         }
     }
 
-    fn sizes(self) -> &'static [usize] {
+    /// `znodes` are the sizes of that curve.
+    fn sizes(self, znodes: &[usize]) -> &[usize] {
         match self {
             Self::Connections => &[10, 30, 100, 300, 1000, 3000, 5000],
             Self::Outstanding => &[1, 3, 10, 30, 100, 300, 1000],
             Self::Payload => &[0, 100, 1 << 10, 10 << 10, 64 << 10],
             Self::Servers => &[1, 3, 5],
+            Self::Znodes => znodes,
         }
     }
 
     /// Its runs, smallest first.
-    pub fn points(self) -> Vec<Point> {
-        self.sizes().iter().map(|size| self.point(*size)).collect()
+    pub fn points(self, mix: Mix, znodes: &[usize]) -> Vec<Point> {
+        self.sizes(znodes).iter().map(|size| self.point(mix, *size)).collect()
     }
 
-    fn point(self, size: usize) -> Point {
-        let mut shape = Shape {
-            mix: Mix::Set,
-            connections: 30,
-            outstanding: 100,
-            bytes: 100,
-            znodes: 0,
-            rate: None,
-        };
+    /// A size as it is said.
+    pub(super) fn say(self, size: usize) -> String {
+        match self {
+            Self::Payload if size >= 1024 => format!("{} KiB", size >> 10),
+            Self::Payload => format!("{size} B"),
+            _ => grouped(size as f64),
+        }
+    }
+
+    /// Of the file with its picture.
+    pub(super) fn picture(self) -> &'static str {
+        match self {
+            Self::Connections => "scale-connections",
+            Self::Outstanding => "scale-outstanding",
+            Self::Payload => "scale-payload",
+            Self::Servers => "scale-servers",
+            Self::Znodes => "scale-znodes",
+        }
+    }
+
+    pub(super) fn caption(self) -> &'static str {
+        match self {
+            Self::Connections => "More connections, over all servers.",
+            Self::Outstanding => "More requests on their way on each of 30 connections.",
+            Self::Payload => "More bytes of data in each request or answer.",
+            Self::Servers => "More servers on the same machine: each write is written by all.",
+            Self::Znodes => {
+                "More znodes of 100 bytes in the tree, which the requests go to at random."
+            }
+        }
+    }
+
+    /// What stands below the sizes.
+    pub(super) fn axis(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Outstanding => "outstanding on each of 30 connections",
+            Self::Payload => "data of a request",
+            Self::Servers => "servers",
+            Self::Znodes => "znodes",
+        }
+    }
+
+    fn point(self, mix: Mix, size: usize) -> Point {
+        let mut shape =
+            Shape { mix, connections: 30, outstanding: 100, bytes: 100, znodes: 0, rate: None };
         let mut servers = SERVERS;
         match self {
             Self::Connections => {
@@ -80,6 +123,7 @@ impl Curve {
                 shape.outstanding = ((100 << 10) / size.max(1)).clamp(1, 100);
             }
             Self::Servers => servers = size,
+            Self::Znodes => shape.znodes = size as u64,
         }
         Point { curve: self, size, servers, shape }
     }
@@ -91,13 +135,16 @@ mod tests {
 
     #[test]
     fn a_curve_turns_one_size_and_bounds_what_is_on_its_way() {
-        let points = Curve::Connections.points();
-        assert_eq!(points.len(), 7);
-        assert!(points.iter().all(|point| point.servers == 3 && point.shape.bytes == 100));
-        let last = points[6].shape;
+        let points = |curve: Curve| curve.points(Mix::Get, &[1000, 10_000]);
+        let connections = points(Curve::Connections);
+        assert_eq!(connections.len(), 7);
+        assert!(connections.iter().all(|point| point.servers == 3 && point.shape.bytes == 100));
+        let last = connections[6].shape;
         assert_eq!((last.connections, last.outstanding), (5000, 1));
-        assert_eq!(Curve::Payload.points()[4].shape.outstanding, 1);
-        assert_eq!(Curve::Payload.points()[0].shape.outstanding, 100);
-        assert_eq!(Curve::Servers.points()[2].servers, 5);
+        assert_eq!(points(Curve::Payload)[4].shape.outstanding, 1);
+        assert_eq!(points(Curve::Payload)[0].shape.outstanding, 100);
+        assert_eq!(points(Curve::Servers)[2].servers, 5);
+        assert_eq!(points(Curve::Znodes)[1].shape.to_string(), "get:30x100/10000");
+        assert_eq!(Curve::Payload.say(65_536), "64 KiB");
     }
 }

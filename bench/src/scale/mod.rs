@@ -1,30 +1,35 @@
 //! How the cost of an operation moves with one size at a time.
 //!
-//! A curve turns one size (connections, outstanding, payload, servers) and leaves the others at
-//! setData of 100 bytes, 30 connections, 100 outstanding, 3 servers. Each point is one run; with
+//! A curve turns one size (connections, outstanding, payload, servers, znodes) and leaves the others
+//! at setData of 100 bytes, 30 connections, 100 outstanding, 3 servers. Each point is one run; with
 //! two systems each has an ensemble of its own, both up at once, and they take turns point by
 //! point.
 //!
 //! - `curve`: the sizes, as runs.
 //! - `report`: the table, the raw figures.
-//! - `plot`: one picture a curve.
+//! - `plot`, `page`: one picture a curve, and all on a page.
 //!
 //! Not here: servers and runs (`crate::compare`), the load (`crate::load`).
 
 mod curve;
+mod page;
 mod plot;
 mod report;
 
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use curve::{Curve, Point};
 pub use report::{Measured, Scale};
 
-use crate::compare::{Ensemble, EnsembleError, Missing, Sample, System};
-use crate::load::LoadError;
+use crate::compare::{Ensemble, EnsembleError, Missing, PlotError, Sample, System};
+use crate::load::{LoadError, Mix};
 
 /// Seconds of load that a JVM gets before its first figure.
 const WARMUP_SECONDS: u64 = 20;
+
+const ZNODES: &str = "1000,10000,100000,1000000";
 
 /// Which curves, and how long.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,13 +47,20 @@ pub struct ScaleOptions {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "connections,outstanding,payload,servers"
+        default_value = "connections,outstanding,payload,servers,znodes"
     )]
     pub curves: Vec<Curve>,
+    /// What is asked.
+    #[arg(long, value_enum, default_value_t = Mix::Set)]
+    pub mix: Mix,
+    /// The sizes of the curve by znodes; ten million take 3 GB a server.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = ZNODES)]
+    pub znodes: Vec<usize>,
     /// The disk; all servers' data lies below it until the end.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     pub data: PathBuf,
-    /// Also write scale.json and one SVG a curve there.
+    /// Also write there: scale.html, the page with all of it; scale.json; and each curve as SVG and
+    /// PNG.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
@@ -64,8 +76,8 @@ pub enum ScaleError {
     Load { system: &'static str, curve: &'static str, size: usize, error: LoadError },
     #[error("{0}: {1}")]
     Write(PathBuf, std::io::Error),
-    #[error("{0}: {1}")]
-    Plot(PathBuf, String),
+    #[error("{0}")]
+    Plot(#[from] PlotError),
 }
 
 /// Runs it all. With `shows_progress` lines on standard error tell how it goes.
@@ -74,16 +86,16 @@ pub fn run(options: &ScaleOptions, shows_progress: bool) -> Result<Scale, ScaleE
     if let Some(folder) = &options.zookeeper {
         systems.push(System::zookeeper(Some(folder))?);
     }
-    let mut scale = Scale::new(options.seconds, &systems);
+    let mut scale = Scale::new(options, &systems);
     for curve in &options.curves {
-        let points = curve.points();
+        let points = curve.points(options.mix, &options.znodes);
         for points in points.chunk_by(|a, b| a.servers == b.servers) {
             let ensembles = start(options, &systems, points, shows_progress)?;
             for point in points {
                 for (system, ensemble) in systems.iter().zip(&ensembles) {
                     let measured = measure(options, system, ensemble, *point, shows_progress)?;
                     if shows_progress {
-                        eprintln!("{:<12} {measured}", system.short_name());
+                        eprintln!("{measured}");
                     }
                     scale.push(measured);
                 }
@@ -134,16 +146,17 @@ fn measure(
     Ok(Measured { system, point, sample })
 }
 
+/// The figures first: a picture that cannot be drawn takes nothing with it.
 fn write(folder: &Path, scale: &Scale) -> Result<(), ScaleError> {
-    let file = folder.join("scale.json");
-    let failed = |error| ScaleError::Write(file.clone(), error);
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let json = std::fs::File::create(&file).map_err(failed)?;
-    serde_json::to_writer_pretty(json, &scale.to_json()).map_err(|error| failed(error.into()))?;
-    for curve in scale.curves() {
-        let file = folder.join(format!("scale-{}.svg", curve.name()));
-        plot::draw(scale, curve, &file)
-            .map_err(|error| ScaleError::Plot(file.clone(), error.to_string()))?;
-    }
+    fs::create_dir_all(folder).map_err(|error| ScaleError::Write(folder.into(), error))?;
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        let written = File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| ScaleError::Write(path, error))
+    };
+    write("scale.json", &format!("{:#}\n", scale.to_json()))?;
+    let pictures = plot::all(scale)?;
+    write("scale.html", &page::page(scale, &pictures))?;
+    crate::compare::plot::write(folder, &pictures)?;
     Ok(())
 }

@@ -14,37 +14,52 @@ mod raster;
 mod throughput;
 mod timeline;
 
+use std::fs::File;
+use std::io::Write as _;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{Comparison, Series};
 
-pub(super) use raster::png;
+pub(crate) use raster::png;
 
 /// Blue and vermilion of Okabe and Ito's palette.
-const RINGKEEPER: RGBColor = RGBColor(0x00, 0x72, 0xb2);
-const ZOOKEEPER: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+pub(crate) const RINGKEEPER: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+pub(crate) const ZOOKEEPER: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 
 const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
-const GRID: RGBColor = RGBColor(0xe2, 0xe2, 0xe2);
-const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
+pub(crate) const GRID: RGBColor = RGBColor(0xe2, 0xe2, 0xe2);
+pub(crate) const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
 
-const WIDTH: u32 = 1100;
-const HEADER: u32 = 64;
+pub(crate) const WIDTH: u32 = 1100;
+pub(crate) const HEADER: u32 = 64;
 const COLUMNS: usize = 2;
 const PANEL_HEIGHT: u32 = 270;
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(crate) type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// A picture, and what it shows.
-pub(super) struct Picture {
+pub(crate) struct Picture {
     /// Of the file, without its kind.
-    pub(super) name: &'static str,
-    pub(super) caption: &'static str,
-    pub(super) svg: String,
+    pub(crate) name: &'static str,
+    pub(crate) caption: &'static str,
+    pub(crate) svg: String,
+}
+
+impl Picture {
+    pub(crate) fn drawn(
+        name: &'static str,
+        caption: &'static str,
+        draw: impl FnOnce(&mut String) -> Drawn,
+    ) -> Result<Self, PlotError> {
+        let mut svg = String::new();
+        draw(&mut svg).map_err(|error| PlotError::Draw { name, reason: error.to_string() })?;
+        Ok(Self { name, caption, svg })
+    }
 }
 
 /// Why a picture is missing.
@@ -52,6 +67,8 @@ pub(super) struct Picture {
 pub enum PlotError {
     #[error("{name}.svg cannot be drawn: {reason}")]
     Draw { name: &'static str, reason: String },
+    #[error("{0}: {1}")]
+    Write(PathBuf, std::io::Error),
     #[error("the PNG of a picture: {0}")]
     Svg(#[from] resvg::usvg::Error),
     #[error("the PNG of a picture: {0}")]
@@ -63,10 +80,7 @@ pub enum PlotError {
 /// All pictures of a comparison.
 pub(super) fn all(comparison: &Comparison) -> Result<Vec<Picture>, PlotError> {
     let drawn = |name, caption, draw: fn(&Comparison, &mut String) -> Drawn| {
-        let mut svg = String::new();
-        draw(comparison, &mut svg)
-            .map_err(|error| PlotError::Draw { name, reason: error.to_string() })?;
-        Ok::<_, PlotError>(Picture { name, caption, svg })
+        Picture::drawn(name, caption, |svg| draw(comparison, svg))
     };
     Ok(vec![
         drawn(
@@ -89,6 +103,21 @@ pub(super) fn all(comparison: &Comparison) -> Result<Vec<Picture>, PlotError> {
             timeline::draw,
         )?,
     ])
+}
+
+/// All as SVG first: without a font there is no PNG, but the rest is there.
+pub(crate) fn write(folder: &Path, pictures: &[Picture]) -> Result<(), PlotError> {
+    let write = |name: String, bytes: &[u8]| {
+        let path = folder.join(name);
+        let written = File::create(&path).and_then(|mut file| file.write_all(bytes));
+        written.map_err(|error| PlotError::Write(path, error))
+    };
+    for Picture { name, svg, .. } in pictures {
+        write(format!("{name}.svg"), svg.as_bytes())?;
+    }
+    pictures
+        .iter()
+        .try_for_each(|Picture { name, svg, .. }| write(format!("{name}.png"), &png(svg)?))
 }
 
 /// One panel for each of `all`, below a title and the names of the systems.
@@ -114,9 +143,18 @@ fn panels(
 
 /// The title, and which line is whose.
 fn head(comparison: &Comparison, title: &str, area: &Area<'_>) -> Drawn {
-    area.draw(&Text::new(title.to_owned(), (14, 12), text(19)))?;
     let conditions = comparison.conditions();
-    let names = [(&conditions.ringkeeper, RINGKEEPER), (&conditions.zookeeper, ZOOKEEPER)];
+    legend([&conditions.ringkeeper, &conditions.zookeeper].into_iter(), title, area)
+}
+
+/// The title, and which line is whose: Ringkeeper's, and ZooKeeper's if there is a second.
+pub(crate) fn legend<'a>(
+    names: impl Iterator<Item = &'a String>,
+    title: &str,
+    area: &Area<'_>,
+) -> Drawn {
+    area.draw(&Text::new(title.to_owned(), (14, 12), text(19)))?;
+    let names = names.zip([RINGKEEPER, ZOOKEEPER]);
     for (x, (name, colour)) in [14, 234].into_iter().zip(names) {
         let line = [(x, 48), (x + 30, 48)];
         area.draw(&PathElement::new(line.to_vec(), colour.stroke_width(3)))?;
@@ -130,12 +168,12 @@ fn head(comparison: &Comparison, title: &str, area: &Area<'_>) -> Drawn {
     Ok(())
 }
 
-fn text(size: u32) -> TextStyle<'static> {
+pub(crate) fn text(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
 }
 
 /// From the power of ten below all values to the one above; values of zero do not count.
-fn decades(values: impl Iterator<Item = f64>) -> Range<f64> {
+pub(crate) fn decades(values: impl Iterator<Item = f64>) -> Range<f64> {
     let positive = values.filter(|value| *value > 0.0);
     let (least, most) = positive
         .fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
@@ -147,7 +185,7 @@ fn decades(values: impl Iterator<Item = f64>) -> Range<f64> {
 }
 
 /// `250`, `50 k`, `1 M`: short enough for an axis.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     match value {
         v if v >= 1e6 => format!("{} M", v / 1e6),
         v if v >= 1e3 => format!("{} k", v / 1e3),

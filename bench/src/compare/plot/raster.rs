@@ -16,7 +16,7 @@ const SCALE: f32 = 2.0;
 const FONTS: [&str; 4] = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Arial"];
 
 /// The PNG of an SVG.
-pub(in crate::compare) fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
+pub(crate) fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
     let options = usvg::Options { fontdb: Arc::new(fonts()?), ..usvg::Options::default() };
     let tree = usvg::Tree::from_str(svg, &options)?;
     let size = tree.size();
