@@ -42,8 +42,10 @@ pub use system::{Missing, System};
 use crate::load::LoadError;
 use conditions::Conditions;
 
+/// A fan-out has one set on its way, and a session one ephemeral, as most have.
 const SHAPES: &str = "set:30x100,create:30x100,create-delete:30x100,get:30x100,mixed:30x100,\
-                      set:30x100:1024,set:30x1,set:1x1,set:30x100@5000";
+                      multi:30x100,fan-out:100x1,ephemeral:30x1,set:30x100:1024,set:30x1,set:1x1,\
+                      set:30x100@5000";
 
 /// For the end of `--help`.
 pub const EXAMPLES: &str = "\
@@ -74,8 +76,8 @@ pub struct CompareOptions {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub servers: u8,
     /// What is compared.
-    #[arg(long, value_name = "MIX:CONNECTIONSxOUTSTANDING[:BYTES][@RATE],...", value_delimiter = ',',
-        default_value = SHAPES)]
+    #[arg(long, value_delimiter = ',', default_value = SHAPES,
+        value_name = "MIX:CONNECTIONSxOUTSTANDING[:BYTES][/ZNODES][@RATE],...")]
     pub mixes: Vec<Shape>,
     /// The disk to compare on; both systems' data lies below it until the end.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
