@@ -21,6 +21,7 @@ Examples:
   ringkeeper-bench load --servers zk1:2181,zk2:2181 --mix mixed --rate 5000 --seconds 60
   ringkeeper-bench compare --out perf/figures                          beside Apache ZooKeeper
   ringkeeper-bench compare --mixes set:30x100,set:30x100:1024,get:30x1@5000 --no-recovery
+  ringkeeper-bench scale --curves connections,znodes --out curves      how an operation's cost grows
   ringkeeper-bench disk --data /var/lib/zookeeper                      the disk below, the log on it
   ringkeeper-bench echo --shapes 30x100,1x1 --batches 4                what carries bytes best
   ringkeeper-bench lone --rounds 12                                    a lone set by what it must take";

@@ -51,6 +51,9 @@ pub(super) fn page(comparison: &Comparison, pictures: &[Picture]) -> String {
     for doubt in comparison.doubts() {
         let _ = writeln!(html, "<p class=\"doubts\">{}</p>", escape(&doubt));
     }
+    if let Some(rates) = comparison.rates() {
+        let _ = writeln!(html, "<h2>Latency by offered rate</h2>\n{}", rates.table().to_html());
+    }
     if let Some(recovery) = comparison.recovery() {
         let table = recovery.table().to_html();
         let _ = writeln!(html, "<h2>Recovery</h2>\n{table}<p>{}</p>", escape(RECOVERY));

@@ -5,6 +5,7 @@
 use hdrhistogram::Histogram;
 
 use super::conditions::Conditions;
+use super::rates::{Ladder, Rates};
 use super::recovery::{Both, Failover, Recovery, Restart};
 use super::{Comparison, Sample, Series, Shape};
 use crate::load::{Generator, Latency, LoadReport, Second};
@@ -21,7 +22,25 @@ pub(super) fn comparison() -> Comparison {
         Series { shape, ringkeeper: samples(200), zookeeper: samples(200 * RATIO) }
     };
     let all = shapes.into_iter().map(series).collect();
-    Comparison::new(conditions(), all, Some(recovery()))
+    Comparison::new(conditions(), all, Some(rates()), Some(recovery()))
+}
+
+/// One system keeps up with three rates, the other with the first.
+pub(super) fn rates() -> Rates {
+    let step = |rate: u32, us: u64, per_second: u32| {
+        let mut sample = sample(&super::rates::at(rate), us);
+        sample.load.per_second = per_second.into();
+        sample
+    };
+    let (first, careful) = (step(1000, 300, 1000), step(2000, 300, 2000));
+    let slow = vec![step(1000, 3000, 1000), step(2000, 300_000, 1500)];
+    Rates {
+        ringkeeper: Ladder {
+            steps: vec![first, step(2000, 300, 2000), step(5000, 400, 5000)],
+            careful: Some(careful),
+        },
+        zookeeper: Ladder { steps: slow, careful: None },
+    }
 }
 
 /// Three kills, and restarts of three servers and of one.

@@ -6,6 +6,7 @@
 //!
 //! - `system`, `ensemble`: the servers.
 //! - `shape`, `sample`: what is run, and what it gives.
+//! - `rates`: latency at the same rates.
 //! - `recovery`: leaders killed, servers restarted.
 //! - `conditions`, `curve`, `table`: what a report is made of.
 //! - `report`, `plot`, `html`: the table and the raw figures, the pictures, the page.
@@ -19,6 +20,7 @@ pub(crate) mod html;
 #[cfg(test)]
 pub(crate) mod made_up;
 pub(crate) mod plot;
+mod rates;
 mod recovery;
 mod report;
 mod sample;
@@ -32,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 pub use ensemble::{Ensemble, EnsembleError};
 pub use plot::PlotError;
+pub use rates::{Ladder, Rates};
 pub use recovery::{Both, Failover, LinkError, Recovery, RecoveryError, RecoveryOptions, Restart};
 pub use recovery::{leader_killed, restart};
 pub use report::Comparison;
@@ -86,6 +89,13 @@ pub struct CompareOptions {
     /// every run; and each picture as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Sets a second of open loops, which both are asked as far as they keep up.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = rates::RATES,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub rates: Vec<u32>,
+    /// Leave out the open loops of --rates.
+    #[arg(long)]
+    pub no_rates: bool,
     #[command(flatten)]
     pub recovery: RecoveryOptions,
 }
@@ -144,15 +154,20 @@ pub fn run(options: &CompareOptions, shows_progress: bool) -> Result<Comparison,
     let conditions = Conditions::new(options, ringkeeper, zookeeper);
     let (mut ringkeeper, mut zookeeper) = (run.start(ringkeeper)?, run.start(zookeeper)?);
     let all = run.load(&ringkeeper, &zookeeper)?;
+    let rates = match options.no_rates {
+        true => None,
+        false => Some(run.rates(&ringkeeper, &zookeeper, &all)?),
+    };
     // What took so long to measure is not lost to a server that does not come back.
-    run.write(&Comparison::new(conditions.clone(), all.clone(), None))?;
+    let loaded = Comparison::new(conditions.clone(), all.clone(), rates.clone(), None);
+    run.write(&loaded)?;
     if options.recovery.no_recovery {
-        return Ok(Comparison::new(conditions, all, None));
+        return Ok(loaded);
     }
     let failover = run.failover(&mut ringkeeper, &mut zookeeper)?;
     drop((ringkeeper, zookeeper));
     let recovery = run.recovery(&systems, failover)?;
-    let comparison = Comparison::new(conditions, all, Some(recovery));
+    let comparison = Comparison::new(conditions, all, rates, Some(recovery));
     run.write(&comparison)?;
     Ok(comparison)
 }
@@ -197,6 +212,30 @@ impl Run<'_> {
             all.push(series);
         }
         Ok(all)
+    }
+
+    /// Climbs the rates, both systems side by side.
+    fn rates(
+        &self,
+        ringkeeper: &Side,
+        zookeeper: &Side,
+        all: &[Series],
+    ) -> Result<Rates, CompareError> {
+        let mut rates = Rates::default();
+        let seconds = self.options.seconds;
+        for rate in &self.options.rates {
+            let sides = [(ringkeeper, &mut rates.ringkeeper), (zookeeper, &mut rates.zookeeper)];
+            for (side, ladder) in sides.into_iter().filter(|(_, ladder)| ladder.goes_on()) {
+                ladder.steps.push(self.take(side, &rates::at(*rate), seconds)?);
+            }
+        }
+        let own = |side: &Side, runs| {
+            let rate = rates::careful(all, runs);
+            rate.map(|rate| self.take(side, &rates::at(rate), seconds)).transpose()
+        };
+        rates.ringkeeper.careful = own(ringkeeper, |series| &series.ringkeeper)?;
+        rates.zookeeper.careful = own(zookeeper, |series| &series.zookeeper)?;
+        Ok(rates)
     }
 
     fn take(&self, side: &Side, shape: &Shape, seconds: u64) -> Result<Sample, CompareError> {

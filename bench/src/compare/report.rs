@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::conditions::Conditions;
+use super::rates::Rates;
 use super::recovery::Recovery;
 use super::sample::{Sample, Spread};
 use super::table::{Table, grouped};
@@ -17,6 +18,7 @@ use super::{Series, curve};
 pub struct Comparison {
     conditions: Conditions,
     all: Vec<Series>,
+    rates: Option<Rates>,
     recovery: Option<Recovery>,
 }
 
@@ -72,9 +74,10 @@ impl Comparison {
     pub(super) fn new(
         conditions: Conditions,
         all: Vec<Series>,
+        rates: Option<Rates>,
         recovery: Option<Recovery>,
     ) -> Self {
-        Self { conditions, all, recovery }
+        Self { conditions, all, rates, recovery }
     }
 
     /// Whether every request of every run was answered and none refused.
@@ -90,13 +93,20 @@ impl Comparison {
         &self.conditions
     }
 
+    /// `None` where they were left out.
+    pub(super) fn rates(&self) -> Option<&Rates> {
+        self.rates.as_ref()
+    }
+
     /// `None` where it was left out.
     pub(super) fn recovery(&self) -> Option<&Recovery> {
         self.recovery.as_ref()
     }
 
     fn samples(&self) -> impl Iterator<Item = &Sample> {
-        self.all.iter().flat_map(|series| series.ringkeeper.iter().chain(&series.zookeeper))
+        let series = self.all.iter();
+        let closed = series.flat_map(|series| series.ringkeeper.iter().chain(&series.zookeeper));
+        closed.chain(self.rates.iter().flat_map(Rates::samples))
     }
 
     pub fn to_json(&self) -> Value {
@@ -125,6 +135,7 @@ impl Comparison {
         json!({
             "conditions": self.conditions.to_json(),
             "series": self.all.iter().map(series).collect::<Vec<_>>(),
+            "rates": self.rates.as_ref().map(Rates::to_json),
             "recovery": self.recovery.as_ref().map(Recovery::to_json),
         })
     }
@@ -204,6 +215,7 @@ impl fmt::Display for Comparison {
         }
         write!(f, "\n{}", self.table())?;
         self.doubts().iter().try_for_each(|doubt| writeln!(f, "{doubt}"))?;
+        self.rates.iter().try_for_each(|rates| write!(f, "\n{}", rates.table()))?;
         self.recovery.iter().try_for_each(|recovery| write!(f, "\n{}", recovery.table()))
     }
 }

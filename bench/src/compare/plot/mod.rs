@@ -2,6 +2,7 @@
 //!
 //! - `throughput`: bars, shape by shape.
 //! - `latency`, `timeline`: a panel a shape.
+//! - `rates`: latency by offered rate.
 //! - `raster`: SVG to PNG.
 //!
 //! The two systems differ in colour, in line and in mark, so that a print in grey and an eye that
@@ -11,6 +12,7 @@
 
 mod latency;
 mod raster;
+mod rates;
 mod throughput;
 mod timeline;
 
@@ -22,7 +24,7 @@ use std::path::{Path, PathBuf};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{Comparison, Series};
+use super::{Comparison, Sample, Series};
 
 pub(crate) use raster::png;
 
@@ -82,7 +84,7 @@ pub(super) fn all(comparison: &Comparison) -> Result<Vec<Picture>, PlotError> {
     let drawn = |name, caption, draw: fn(&Comparison, &mut String) -> Drawn| {
         Picture::drawn(name, caption, |svg| draw(comparison, svg))
     };
-    Ok(vec![
+    let mut pictures = vec![
         drawn(
             "throughput",
             "Operations a second, medians of the closed loops. The axis is logarithmic; above \
@@ -102,7 +104,14 @@ pub(super) fn all(comparison: &Comparison) -> Result<Vec<Picture>, PlotError> {
              fewer operations than that.",
             timeline::draw,
         )?,
-    ])
+    ];
+    if let Some(rates) = comparison.rates() {
+        let caption = "Latency while both are asked the same rate; a curve ends where the system \
+                       no longer keeps up. All axes are logarithmic; lower is better.";
+        let draw = |svg: &mut String| rates::draw(comparison, rates, svg);
+        pictures.push(Picture::drawn("rates", caption, draw)?);
+    }
+    Ok(pictures)
 }
 
 /// All as SVG first: without a font there is no PNG, but the rest is there.
@@ -204,14 +213,14 @@ mod tests {
         let pictures = all(&comparison).expect("they can be drawn");
         assert_eq!(
             pictures.iter().map(|picture| picture.name).collect::<Vec<_>>(),
-            ["throughput", "latency", "timeline"]
+            ["throughput", "latency", "timeline", "rates"]
         );
         for picture in &pictures {
             assert!(picture.svg.contains("Ringkeeper 0.1.0"), "{}", picture.name);
             assert!(picture.svg.contains("Apache ZooKeeper 3.9.5"), "{}", picture.name);
         }
         for series in comparison.series() {
-            for picture in &pictures[1..] {
+            for picture in &pictures[1..3] {
                 assert!(picture.svg.contains(&series.shape.describe()), "{}", picture.name);
             }
         }
