@@ -83,7 +83,7 @@ fn panel(area: &Area<'_>, title: &str, curve: Curve, lines: &Lines) -> Drawn {
         .label_style(text(11))
         .axis_desc_style(text(12))
         .x_desc(curve.axis())
-        .x_labels(sizes.len() * 2)
+        .x_labels(sizes.len())
         .y_labels(6)
         .x_label_formatter(&name_of)
         .y_label_formatter(&|value| short(*value))

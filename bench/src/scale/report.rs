@@ -220,6 +220,7 @@ mod tests {
         let pictures = plot::all(&scale).expect("they can be drawn");
         let names: Vec<_> = pictures.iter().map(|picture| picture.name).collect();
         assert_eq!(names, ["scale-connections", "scale-servers"]);
+        assert!(pictures[0].svg.contains("\n10\n"), "the size that was measured has its name");
         let page = page::page(&scale, &pictures);
         assert_eq!(page.matches("<svg").count(), 2);
         assert!(page.contains("a &lt;command&gt;"), "{page}");

@@ -87,7 +87,7 @@ pub(super) fn all(comparison: &Comparison) -> Result<Vec<Picture>, PlotError> {
     let mut pictures = vec![
         drawn(
             "throughput",
-            "Operations a second, medians of the closed loops. The axis is logarithmic; above \
+            "Operations a second, medians of the closed loops. The axis is logarithmic; beside \
              each pair of bars stands Ringkeeper's figure by ZooKeeper's.",
             throughput::draw,
         )?,

@@ -2,67 +2,68 @@
 //!
 //! Not here: the figures (`sample`).
 
-use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::super::sample::{Sample, Spread};
 use super::{AXIS, Comparison, Drawn, GRID, HEADER, RINGKEEPER, Series, WIDTH, ZOOKEEPER};
 use super::{head, short, text};
 
-const HEIGHT: u32 = 460;
+const FOOT: u32 = 50;
+const ROW_HEIGHT: u32 = 46;
+const NAMES_WIDTH: u32 = 290;
 
 /// The axis begins here: fewer operations a second are no matter.
 const LEAST: f64 = 100.0;
 
-/// Medians as bars on a logarithmic axis, the ratio of each shape above.
+/// Medians as bars on a logarithmic axis, a pair of bars a shape, the ratio of each beside.
 pub(super) fn draw(comparison: &Comparison, svg: &mut String) -> Drawn {
-    let root = SVGBackend::with_string(svg, (WIDTH, HEIGHT)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let (header, body) = root.split_vertically(HEADER);
-    head(comparison, "Operations a second", &header)?;
     // An open loop asks both the same: nothing to see.
     let all: Vec<&Series> =
         comparison.series().iter().filter(|series| series.shape.rate.is_none()).collect();
+    let height = HEADER + FOOT + ROW_HEIGHT * u32::try_from(all.len())?;
+    let root = SVGBackend::with_string(svg, (WIDTH, height)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (header, body) = root.split_vertically(HEADER);
+    head(comparison, "Operations a second", &header)?;
     let most = all.iter().map(|series| medians(series).0.max(medians(series).1));
-    let most = most.fold(LEAST, f64::max) * 4.0;
-    // The range includes its end.
-    let slots = (all.len() * 2).saturating_sub(1);
+    // Room for the words beside the longest bar.
+    let most = most.fold(LEAST, f64::max) * 8.0;
+    let rows = all.len() as f64;
     let mut chart = ChartBuilder::on(&body)
-        .margin(12)
-        .x_label_area_size(34)
-        .y_label_area_size(60)
-        .build_cartesian_2d((0..slots).into_segmented(), (LEAST..most).log_scale())?;
-    let label = |at: &SegmentValue<usize>| match at {
-        SegmentValue::CenterOf(slot) if slot % 2 == 0 => {
-            all.get(slot / 2).map_or_else(String::new, |series| series.shape.to_string())
-        }
-        _ => String::new(),
-    };
+        .margin(8)
+        .margin_right(24)
+        .x_label_area_size(30)
+        .y_label_area_size(NAMES_WIDTH)
+        .build_cartesian_2d((LEAST..most).log_scale(), 0.0..rows.max(1.0))?;
     chart
         .configure_mesh()
-        .disable_x_mesh()
+        .disable_y_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(AXIS)
         .label_style(text(12))
-        .x_labels(all.len() * 2)
-        .x_label_formatter(&label)
-        .y_label_formatter(&|value| short(*value))
+        .y_labels(0)
+        .x_label_formatter(&|value| short(*value))
         .draw()?;
-    for (index, series) in all.iter().enumerate() {
+    // Height counts upwards, and the first shape stands on top.
+    for (index, series) in (1_u32..).zip(&all) {
+        let floor = rows - f64::from(index);
         let (ringkeeper, zookeeper, ratio) = medians(series);
-        let bar = |slot: usize, height: f64, colour: RGBColor| {
-            let (left, right) = (SegmentValue::Exact(slot), SegmentValue::Exact(slot + 1));
-            let mut bar = Rectangle::new([(left, LEAST), (right, height)], colour.filled());
-            bar.set_margin(0, 0, 6, 6);
-            bar
+        let bar = |from: f64, to: f64, length: f64, colour: RGBColor| {
+            Rectangle::new([(LEAST, floor + from), (length, floor + to)], colour.filled())
         };
         chart.draw_series([
-            bar(index * 2, ringkeeper, RINGKEEPER),
-            bar(index * 2 + 1, zookeeper, ZOOKEEPER),
+            bar(0.5, 0.86, ringkeeper, RINGKEEPER),
+            bar(0.14, 0.5, zookeeper, ZOOKEEPER),
         ])?;
-        let above = (SegmentValue::Exact(index * 2), ringkeeper.max(zookeeper) * 1.5);
-        chart.draw_series([Text::new(format!("{ratio:.1} x"), above, text(16))])?;
+        let (_, middle) = chart.backend_coord(&(LEAST, floor + 0.5));
+        let (end, _) = chart.backend_coord(&(ringkeeper.max(zookeeper), floor + 0.5));
+        let centred = |horizontal| text(14).pos(Pos::new(horizontal, VPos::Center));
+        let words = format!("{ratio:.1} x");
+        root.draw(&Text::new(words, (end + 10, middle), centred(HPos::Left)))?;
+        let before = (NAMES_WIDTH as i32, middle);
+        root.draw(&Text::new(series.shape.describe(), before, centred(HPos::Right)))?;
     }
     root.present()?;
     Ok(())
