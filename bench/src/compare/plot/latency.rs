@@ -21,6 +21,7 @@ fn panel(series: &Series, area: &Area<'_>) -> Drawn {
     let points = || curves.iter().flatten();
     let ms = |point: &Point| point.us as f64 / 1000.0;
     let slowest = points().fold(100.0, |most: f64, point| most.max(point.one_of));
+    let range = decades(points().map(ms));
     let mut chart = ChartBuilder::on(area)
         .caption(series.shape.describe(), text(15))
         .margin(10)
@@ -29,7 +30,8 @@ fn panel(series: &Series, area: &Area<'_>) -> Drawn {
         .y_label_area_size(52)
         .build_cartesian_2d(
             (1.0..slowest * 1.05).log_scale(),
-            decades(points().map(ms)).log_scale(),
+            // A power of ten that is the very edge gets no label.
+            (range.start * 0.99..range.end).log_scale(),
         )?;
     chart
         .configure_mesh()
@@ -40,7 +42,7 @@ fn panel(series: &Series, area: &Area<'_>) -> Drawn {
         .x_labels(7)
         .y_labels(5)
         .x_label_formatter(&|one_of| percent(*one_of))
-        .y_label_formatter(&|ms| format!("{ms}"))
+        .y_label_formatter(&|ms| format!("{}", (ms * 1e6).round() / 1e6))
         .draw()?;
     let [ringkeeper, zookeeper] =
         curves.each_ref().map(|curve| curve.iter().map(|point| (point.one_of, ms(point))));

@@ -64,7 +64,7 @@ fn panel(series: &Series, area: &Area<'_>) -> Drawn {
     for run in &zookeeper {
         let line = ZOOKEEPER.stroke_width(2);
         chart.draw_series(DashedLineSeries::new(shown(run), 7, 4, line))?;
-        let mark = |point| TriangleMarker::new(point, 4, ZOOKEEPER.filled());
+        let mark = |point| TriangleMarker::new(point, 6, ZOOKEEPER.filled());
         chart.draw_series(shown(run).into_iter().map(mark))?;
     }
     for run in &ringkeeper {

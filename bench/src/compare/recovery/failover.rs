@@ -2,8 +2,9 @@
 //!
 //! A client with its session on a follower sets one znode in a closed loop. Between two of its
 //! writes the leader gets a `kill -9`. The client goes on: where its connection ends it takes its
-//! session to the other servers that are left, in turns, as fast as they refuse it. What counts is
-//! the time from the kill to the first acknowledgement after it.
+//! session to the servers that are left, in turns, as fast as they refuse it. What counts is the
+//! time from the kill to the first acknowledgement whose zxid is of a later epoch: no other shows
+//! that a new leader decided it.
 //!
 //! Not here: how often, and on which system (`recovery`).
 
@@ -28,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// An ensemble that takes no write so long after the kill is lost.
 const WAIT_US_MAX: u64 = 60_000_000;
 
+/// A zxid is an epoch above a counter of so many bits.
+const EPOCH_SHIFT: u32 = 32;
+
 const ZNODE: &str = "/ringkeeper-bench-failover";
 
 /// Microseconds from the kill to the next acknowledged write. Afterwards the killed server is back
@@ -39,12 +43,13 @@ pub fn leader_killed(ensemble: &mut Ensemble) -> Result<u64, RecoveryError> {
     left.remove(leader);
     let mut client = Client::new(left)?;
     let until_us = now_micros() + BEFORE_US;
+    let mut epoch = client.write_once()?;
     while now_micros() < until_us {
-        client.write_once()?;
+        epoch = client.write_once()?;
     }
     let killed_us = now_micros();
     ensemble.kill(leader);
-    let acknowledged_us = client.write_again(killed_us + WAIT_US_MAX)?;
+    let acknowledged_us = client.write_again(epoch, killed_us + WAIT_US_MAX)?;
     client.leave();
     ensemble.restart(leader)?;
     ensemble.wait_level()?;
@@ -73,23 +78,27 @@ impl Client {
         Ok(Self { servers, server: 0, requests, ticket: link.ticket(), link: Some(link) })
     }
 
-    /// A write on a connection that stands.
-    fn write_once(&mut self) -> Result<(), LinkError> {
+    /// A write on a connection that stands; the epoch it was decided in.
+    fn write_once(&mut self) -> Result<i64, LinkError> {
         let link = self.link.as_mut().ok_or(LinkError::Closed)?;
         let answer = link.ask(&mut self.requests, Requests::next)?;
         self.ticket = link.ticket();
         // Some refusals, as that of a lost leader, come before the connection ends.
-        if answer.err.is_ok() { Ok(()) } else { Err(LinkError::Closed) }
+        if answer.err.is_ok() { Ok(answer.zxid >> EPOCH_SHIFT) } else { Err(LinkError::Closed) }
     }
 
-    /// Writes until one is acknowledged; when that was.
-    fn write_again(&mut self, deadline_us: u64) -> Result<u64, RecoveryError> {
+    /// Writes until one is acknowledged in a later epoch; when that was.
+    fn write_again(&mut self, epoch: i64, deadline_us: u64) -> Result<u64, RecoveryError> {
         while now_micros() < deadline_us {
-            if self.write_once().is_ok() {
-                return Ok(now_micros());
+            match self.write_once() {
+                Ok(later) if later > epoch => return Ok(now_micros()),
+                // The killed leader's last word was still on its way.
+                Ok(_) => (),
+                Err(_) => {
+                    self.link = None;
+                    self.reconnect();
+                }
             }
-            self.link = None;
-            self.reconnect();
         }
         Err(RecoveryError::NoWrite)
     }
