@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod disk;
 pub mod echo;
+pub mod flame;
 pub mod host;
 pub mod load;
 pub mod lone;

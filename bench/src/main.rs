@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use ringkeeper_bench::compare::{self, CompareOptions};
 use ringkeeper_bench::disk::{self, DiskOptions};
 use ringkeeper_bench::echo::{self, EchoOptions};
+use ringkeeper_bench::flame::{self, FlameOptions};
 use ringkeeper_bench::load::{self, LoadOptions};
 use ringkeeper_bench::lone::{self, LoneOptions, PeerOptions};
 use ringkeeper_bench::road::{self, RoadOptions};
@@ -24,7 +25,8 @@ Examples:
   ringkeeper-bench scale --curves connections,znodes --out curves      how an operation's cost grows
   ringkeeper-bench disk --data /var/lib/zookeeper                      the disk below, the log on it
   ringkeeper-bench echo --shapes 30x100,1x1 --batches 4                what carries bytes best
-  ringkeeper-bench lone --rounds 12                                    a lone set by what it must take";
+  ringkeeper-bench lone --rounds 12                                    a lone set, and what it must take
+  perf/flamegraphs --mixes set:30x100                                  where the time goes";
 
 /// Load over any ZooKeeper server, and comparison with Apache ZooKeeper.
 #[derive(Parser)]
@@ -87,6 +89,12 @@ enum Command {
         #[command(flatten)]
         options: PeerOptions,
     },
+    /// Profile leader, follower and generator by perf, on and off the cores; `perf/flamegraphs`
+    /// builds what this needs and runs it.
+    Flame {
+        #[command(flatten)]
+        options: FlameOptions,
+    },
     /// Count what a request costs in the servers' own code: three members in one thread, without
     /// sockets and disks.
     Road {
@@ -113,6 +121,10 @@ fn main() -> ExitCode {
         }
         Command::Peer { options } => run_peer(&options),
         Command::Scale { options } => run_scale(&options),
+        Command::Flame { options } => {
+            let outcome = flame::run(&options, true);
+            tell("flame", outcome.map(|text| (text, Value::Null)), false)
+        }
         Command::Road { options } => run_road(&options),
     }
 }

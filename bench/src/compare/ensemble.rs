@@ -116,6 +116,14 @@ impl Ensemble {
         self.servers.iter().find(|server| server.leads()).map(|server| server.process.id())
     }
 
+    /// All processes, the leader's first.
+    pub fn processes(&self) -> Vec<u32> {
+        let mut servers: Vec<_> =
+            self.servers.iter().map(|server| (!server.leads(), server.process.id())).collect();
+        servers.sort_unstable();
+        servers.into_iter().map(|(_, pid)| pid).collect()
+    }
+
     /// CPU time of all servers together.
     pub fn cpu_us(&self) -> u64 {
         self.servers.iter().filter_map(|server| process_cpu_us(server.process.id())).sum()
