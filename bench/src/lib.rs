@@ -10,4 +10,5 @@ pub mod load;
 pub mod lone;
 pub mod road;
 pub mod scale;
+pub mod stations;
 pub mod turns;

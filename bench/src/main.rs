@@ -14,6 +14,7 @@ use ringkeeper_bench::load::{self, LoadOptions};
 use ringkeeper_bench::lone::{self, LoneOptions, PeerOptions};
 use ringkeeper_bench::road::{self, RoadOptions};
 use ringkeeper_bench::scale::{self, ScaleOptions};
+use ringkeeper_bench::stations::{self, StationsOptions};
 use serde_json::Value;
 
 const EXAMPLES: &str = "\
@@ -101,6 +102,11 @@ enum Command {
         #[command(flatten)]
         options: RoadOptions,
     },
+    /// Run single stations of the road untimed, for callgrind; `cargo bench` times the same.
+    Stations {
+        #[command(flatten)]
+        options: StationsOptions,
+    },
 }
 
 fn main() -> ExitCode {
@@ -126,6 +132,10 @@ fn main() -> ExitCode {
             tell("flame", outcome.map(|text| (text, Value::Null)), false)
         }
         Command::Road { options } => run_road(&options),
+        Command::Stations { options } => {
+            let outcome = stations::execute(&options);
+            tell("stations", outcome.map(|text| (text, Value::Null)), false)
+        }
     }
 }
 
