@@ -2,6 +2,7 @@
 //!
 //! Not here: what the commands do (the library).
 
+use std::alloc::System;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -16,6 +17,11 @@ use ringkeeper_bench::road::{self, RoadOptions};
 use ringkeeper_bench::scale::{self, ScaleOptions};
 use ringkeeper_bench::stations::{self, StationsOptions};
 use serde_json::Value;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts, so that `road` can say what a request allocates.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -19,6 +19,7 @@ use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::log::{Log, LogOptions, MemoryDisk};
 use ringkeeper_engine::replica::{Event, Port, Replica, ReplicaOptions, Timing};
 use ringkeeper_engine::time::Millis;
+use stats_alloc::INSTRUMENTED_SYSTEM;
 
 use crate::host::ThreadTime;
 
@@ -43,7 +44,15 @@ struct Place {
     coming: VecDeque<Coming>,
     outputs: Vec<Output>,
     task: SnapshotTask,
-    cpu_us: u64,
+    spent: Spent,
+}
+
+/// What a member's turns took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    pub(super) cpu_us: u64,
+    /// Of heap memory, growing a range included.
+    pub(super) allocations: u64,
 }
 
 /// The ensemble, and the bytes its servers have sent to clients.
@@ -95,9 +104,9 @@ impl Ensemble {
         self.places.iter().position(leads).expect("`start` waited for one")
     }
 
-    /// CPU time of a member since the last call, in microseconds.
-    pub(super) fn take_cpu_us(&mut self, server: usize) -> u64 {
-        std::mem::take(&mut self.places[server].cpu_us)
+    /// What a member took since the last call.
+    pub(super) fn take_spent(&mut self, server: usize) -> Spent {
+        std::mem::take(&mut self.places[server].spent)
     }
 
     pub(super) fn connect(&mut self, server: usize, client: u16) -> Option<ConnId> {
@@ -140,18 +149,20 @@ impl Ensemble {
         while place.disk.pending() > 0 {
             done.push(place.disk.complete(0));
         }
-        let begun = self.is_timed.then(ThreadTime::now);
+        let begun = self.is_timed.then(|| (ThreadTime::now(), allocations()));
         if place.member.role().leads() {
             leaders_turn(place, at, coming, done);
         } else {
             learners_turn(place, at, coming, done);
         }
-        if let Some(begun) = begun {
-            place.cpu_us += ThreadTime::now().since(begun).cpu_us;
+        if let Some((begun, allocated)) = begun {
+            place.spent.cpu_us += ThreadTime::now().since(begun).cpu_us;
+            place.spent.allocations += allocations() - allocated;
         }
-        for output in std::mem::take(&mut place.outputs) {
-            self.carry_out(server, output);
-        }
+        // The buffer stays the same, lest it count as the member's.
+        let mut outputs = std::mem::take(&mut place.outputs);
+        outputs.drain(..).for_each(|output| self.carry_out(server, output));
+        self.places[server].outputs = outputs;
     }
 
     fn carry_out(&mut self, server: usize, output: Output) {
@@ -231,7 +242,7 @@ fn place(number: usize, snap_count: u32) -> Result<Place, String> {
         coming: VecDeque::new(),
         outputs: Vec::new(),
         task: SnapshotTask::default(),
-        cpu_us: 0,
+        spent: Spent::default(),
     })
 }
 
@@ -248,6 +259,12 @@ fn config(me: ServerId, snap_count: u32) -> Result<Config, String> {
         Ok(if is_myid { me.0.to_string().into_bytes() } else { text.clone().into_bytes() })
     };
     load("road.cfg", &[], &mut read).map_err(|faults| format!("{faults:?}"))
+}
+
+/// Of the process, which has one thread here; zero where the program does not count.
+fn allocations() -> u64 {
+    let stats = INSTRUMENTED_SYSTEM.stats();
+    (stats.allocations + stats.reallocations) as u64
 }
 
 /// Apart from `learners_turn`, so that a profiler tells the two roles from each other.

@@ -17,7 +17,7 @@ use ringkeeper::wire::ReplyHeader;
 use ringkeeper_engine::jute::Reader;
 
 use crate::load::{Frames, Mix, Requests, Session};
-use ensemble::{Ensemble, SERVERS};
+use ensemble::{Ensemble, SERVERS, Spent};
 
 /// A run.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,6 +54,10 @@ pub struct RoadReport {
     pub leader_ns: f64,
     /// The mean of the two.
     pub follower_ns: f64,
+    /// Heap allocations a request; only in a program whose allocator counts.
+    pub leader_allocations: f64,
+    /// The mean of the two.
+    pub follower_allocations: f64,
 }
 
 impl fmt::Display for RoadReport {
@@ -61,8 +65,13 @@ impl fmt::Display for RoadReport {
         let all = self.leader_ns + 2.0 * self.follower_ns;
         write!(
             f,
-            "{} requests: {:.0} ns of the leader, {:.0} ns of a follower, {all:.0} ns in all",
-            self.requests, self.leader_ns, self.follower_ns
+            "{} requests: {:.0} ns of the leader, {:.0} ns of a follower, {all:.0} ns in all; \
+             {:.4} allocations a request of the leader, {:.4} of a follower",
+            self.requests,
+            self.leader_ns,
+            self.follower_ns,
+            self.leader_allocations,
+            self.follower_allocations
         )
     }
 }
@@ -86,16 +95,25 @@ pub fn run(options: &RoadOptions) -> Result<RoadReport, String> {
     let mut clients = connect(&mut ensemble, options, leader)?;
     round(&mut ensemble, &mut clients, options, options.requests / 5)?;
     for server in 0..SERVERS {
-        ensemble.take_cpu_us(server);
+        ensemble.take_spent(server);
     }
     let requests = round(&mut ensemble, &mut clients, options, options.requests)?;
-    let mut spent = [0.0; SERVERS];
-    for (server, spent) in spent.iter_mut().enumerate() {
-        *spent = ensemble.take_cpu_us(server) as f64 * 1000.0 / requests as f64;
+    let (mut leader_spent, mut others_spent) = (Spent::default(), Spent::default());
+    for server in 0..SERVERS {
+        let spent = ensemble.take_spent(server);
+        let of = if server == leader { &mut leader_spent } else { &mut others_spent };
+        of.cpu_us += spent.cpu_us;
+        of.allocations += spent.allocations;
     }
-    let leader_ns = spent[leader];
-    let follower_ns = (spent.iter().sum::<f64>() - leader_ns) / (SERVERS - 1) as f64;
-    Ok(RoadReport { requests, leader_ns, follower_ns })
+    let of_leader = |count: u64| count as f64 / requests as f64;
+    let of_follower = |count: u64| of_leader(count) / (SERVERS - 1) as f64;
+    Ok(RoadReport {
+        requests,
+        leader_ns: of_leader(leader_spent.cpu_us) * 1000.0,
+        follower_ns: of_follower(others_spent.cpu_us) * 1000.0,
+        leader_allocations: of_leader(leader_spent.allocations),
+        follower_allocations: of_follower(others_spent.allocations),
+    })
 }
 
 fn connect(
