@@ -19,6 +19,8 @@ use super::{DATA, Station, Workload};
 /// `TxnHeader|txn|digest` of a set of 100 bytes.
 const PAYLOAD_BYTES: usize = 200;
 const STRETCH: u64 = 10_000;
+/// A log on a file that is longer than this is begun anew.
+const LOG_BYTES_MAX: u64 = 1 << 30;
 const RECOVERED_BATCHES: u64 = 1000;
 const RECOVERED_SEGMENT_BYTES: u64 = 16 << 20;
 
@@ -208,8 +210,12 @@ impl Handler for Feed {
 
 impl Workload for Committing {
     fn renew(&mut self) {
-        self.disk = None;
-        self.disk = Some(OnDisk::begin());
+        let is_long = |disk: &OnDisk| disk.feed.log.bytes_on_disk() > LOG_BYTES_MAX;
+        if self.disk.as_ref().is_none_or(is_long) {
+            // The old folder has the same name, and goes first.
+            self.disk = None;
+            self.disk = Some(OnDisk::begin());
+        }
     }
 
     fn once(&mut self) {

@@ -122,7 +122,7 @@ pub fn execute(options: &StationsOptions) -> Result<String, String> {
     for station in all.iter().filter(is_wanted) {
         let times = options.times.or(station.counted).unwrap_or(1);
         let mut workload = (station.prepare)();
-        run(station, &mut *workload, times, stationed);
+        run(station, &mut *workload, times, stationed as fn(&mut dyn Workload, u64));
         text.push_str(&format!("{} ran {times} times\n", station.name));
     }
     if text.is_empty() {

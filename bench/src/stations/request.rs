@@ -58,7 +58,7 @@ fn decode(mix: Mix) -> Box<dyn Workload> {
 fn reply(op: OpCode) -> Box<dyn Workload> {
     let mut world = World::with_znodes(1);
     if op == OpCode::Create {
-        world.prepare_create(0);
+        world.prepare_create(1);
     } else {
         world.prepare_set(0);
     }
