@@ -51,11 +51,13 @@ struct Feed {
     zxid: Zxid,
     packet: Vec<u8>,
     ops: Vec<DiskOp>,
+    /// Segments that are being made.
+    preparing: usize,
 }
 
 impl Feed {
     fn new(log: Log) -> Self {
-        Self { log, zxid: Zxid(1 << 32), packet: Vec::new(), ops: Vec::new() }
+        Self { log, zxid: Zxid(1 << 32), packet: Vec::new(), ops: Vec::new(), preparing: 0 }
     }
 
     /// So many txns, and what the disk is to do then stands in `ops`.
@@ -67,6 +69,13 @@ impl Feed {
             self.log.append(self.zxid, &self.packet);
         }
         self.log.drain(&mut self.ops);
+    }
+
+    fn hand_over(&mut self, io: &mut dyn Io) {
+        for op in self.ops.drain(..) {
+            self.preparing += usize::from(matches!(op, DiskOp::Prepare { .. }));
+            io.disk(op);
+        }
     }
 
     fn is_durable(&self) -> bool {
@@ -172,7 +181,7 @@ impl OnDisk {
     /// Appends, and turns the reactor until all of it is durable.
     fn commit(&mut self, txns: u32) {
         self.feed.append(txns);
-        self.hand_over();
+        self.feed.hand_over(self.reactor.io());
         while !self.feed.is_durable() {
             self.turn();
         }
@@ -180,7 +189,7 @@ impl OnDisk {
 
     /// Until the segments in reserve are made, which would compete for the disk.
     fn prepared(&mut self) {
-        while !self.feed.log.is_quiet() {
+        while self.feed.preparing > 0 {
             self.turn();
         }
     }
@@ -189,21 +198,14 @@ impl OnDisk {
         let turned = self.reactor.turn(Some(Duration::from_secs(1)), &mut self.feed);
         turned.expect("the kernel turns the ring");
     }
-
-    fn hand_over(&mut self) {
-        for op in self.feed.ops.drain(..) {
-            self.reactor.io().disk(op);
-        }
-    }
 }
 
 impl Handler for Feed {
     fn on(&mut self, completion: Completion<'_>, io: &mut dyn Io) {
         if let Completion::Disk(done) = completion {
+            self.preparing -= usize::from(matches!(done, DiskDone::Prepared { .. }));
             self.done(done);
-            for op in self.ops.drain(..) {
-                io.disk(op);
-            }
+            self.hand_over(io);
         }
     }
 }
