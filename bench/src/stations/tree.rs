@@ -111,8 +111,8 @@ impl Workload for Inserting {
 fn write_snapshot() -> Box<dyn Workload> {
     let mut tree = grown(OF_SNAPSHOTS);
     let digest = TreeDigest::of(&mut tree);
-    let mut disk = MemoryDisk::new();
-    Box::new(move || written(&mut tree, digest, &mut disk))
+    // A fresh disk each time, so that no run replaces the file of the one before.
+    Box::new(move || written(&mut tree, digest, &mut MemoryDisk::new()))
 }
 
 fn written(tree: &mut Tree, digest: TreeDigest, disk: &mut MemoryDisk) {
