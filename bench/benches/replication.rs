@@ -7,7 +7,7 @@ mod suite;
 use criterion::{criterion_group, criterion_main};
 
 fn stations(criterion: &mut criterion::Criterion) {
-    suite::run_groups(criterion, &["seal", "commit", "recover", "quorum"]);
+    suite::run_groups(criterion, &["seal", "commit", "recover", "vote", "quorum"]);
 }
 
 criterion_group!(benches, stations);
