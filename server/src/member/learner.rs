@@ -3,6 +3,8 @@
 //!
 //! Not here: packets and links (`engine::zab`).
 
+use std::borrow::Cow;
+
 use ringkeeper_engine::replica::{LearnerId, Requests};
 use tracing::warn;
 
@@ -14,7 +16,7 @@ use crate::wire::{AuthId, OpCode, OpKind, SessionId};
 impl Member {
     /// A learner forwards writes and syncs of its clients.
     pub(super) fn forwarded(&mut self, at: Moment, learner: LearnerId, requests: Requests) {
-        let mut auth = Vec::new();
+        let mut ids = std::mem::take(&mut self.forwarded_ids);
         for request in requests.iter() {
             let Some(op) = OpCode::from_code(request.op) else {
                 warn!(?learner, op = request.op, "a learner forwarded no op; ignored");
@@ -28,11 +30,11 @@ impl Member {
                 warn!(?learner, %op, "a learner forwarded an op that is no write; ignored");
                 continue;
             }
-            auth.clear();
-            auth.extend(request.auth.iter().map(|(scheme, id)| AuthId::new(scheme, id)));
+            refill(&mut ids, request.auth.iter());
             let (session, cxid) = (SessionId(request.session), request.cxid);
-            self.propose(at, Origin::Learner(learner), session, cxid, op, request.body, &auth);
+            self.propose(at, Origin::Learner(learner), session, cxid, op, request.body, &ids);
         }
+        self.forwarded_ids = ids;
         self.replica.recycle(requests.into_bytes());
     }
 
@@ -97,4 +99,21 @@ impl Member {
             }
         }
     }
+}
+
+/// Makes `ids` these, in the strings that are there.
+fn refill<'a>(ids: &mut Vec<AuthId>, new: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) {
+    let mut count = 0;
+    for (scheme, id) in new {
+        if let Some(known) = ids.get_mut(count) {
+            known.scheme.clear();
+            known.scheme.push_str(&scheme);
+            known.id.clear();
+            known.id.push_str(&id);
+        } else {
+            ids.push(AuthId::new(scheme, id));
+        }
+        count += 1;
+    }
+    ids.truncate(count);
 }

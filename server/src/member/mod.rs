@@ -60,7 +60,7 @@ use crate::prep::Prep;
 use crate::proof::{Proof, Runs};
 use crate::session::{SessionIds, Touches, Tracker};
 use crate::watch::{ConnId, Watches};
-use crate::wire::SessionId;
+use crate::wire::{AuthId, SessionId};
 use options::Rules;
 
 /// When something happens: monotonic time for every deadline, wall time for txn headers and the
@@ -122,6 +122,8 @@ pub struct Member {
     expired: Vec<SessionId>,
     frame: Vec<u8>,
     event: Vec<u8>,
+    /// Who asks, of the forwarded request at hand.
+    forwarded_ids: Vec<AuthId>,
 }
 
 impl Member {
@@ -167,6 +169,7 @@ impl Member {
             expired: Vec::new(),
             frame: Vec::new(),
             event: Vec::new(),
+            forwarded_ids: Vec::new(),
             options,
         }
     }

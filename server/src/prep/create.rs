@@ -147,7 +147,7 @@ impl Preparing<'_, '_> {
             owner: kind.owner(self.request.session),
             ..StatPersisted::default()
         };
-        let list = self.prep.overlay.intern(acl);
+        let list = self.prep.overlay.intern(&acls);
         self.record_data(path, 0, data, Record::made(stat, list));
     }
 }

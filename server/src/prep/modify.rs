@@ -106,7 +106,7 @@ impl Preparing<'_, '_> {
         Txn::SetAcl { path: Cow::Borrowed(path), acl: acls, version }.encode(out);
         let mut after = Record::after(&znode);
         after.stat.aversion = version;
-        after.list = Some(self.prep.overlay.intern(acl));
+        after.list = Some(self.prep.overlay.intern(&acls));
         self.record_change(path, &znode, after);
         Ok(())
     }

@@ -12,7 +12,6 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
-use ringkeeper_engine::jute::Reader;
 use ringkeeper_engine::zxid::Zxid;
 
 use super::Seen;
@@ -22,8 +21,8 @@ use crate::session::IdMap;
 use crate::tree::{AclId, Owner, OwnerRules, StatPersisted, content_hash};
 use crate::wire::{Acls, SessionId};
 
-/// Path buffers kept for the next records.
-const SPARE_PATHS: usize = 1024;
+/// Path buffers kept for the next records: as many as are outstanding under a deep load.
+const SPARE_PATHS: usize = 16 << 10;
 
 /// Where a znode's access list is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -159,10 +158,9 @@ impl Overlay {
         Some(&self.at(number).record)
     }
 
-    /// The list whose encoding is given, count first. It stays at least until the next one.
-    pub(super) fn intern(&mut self, encoded: &[u8]) -> ListRef {
-        let acls = Acls::decode(&mut Reader::new(encoded)).expect("`fixup` encoded it just now");
-        let id = self.lists.table.intern(&acls);
+    /// The list with its id. It stays at least until the next one.
+    pub(super) fn intern(&mut self, acls: &Acls<'_>) -> ListRef {
+        let id = self.lists.table.intern(acls);
         if let Some(old) = self.lists.held.replace(id) {
             self.lists.table.release(old);
         }
@@ -285,6 +283,8 @@ fn one_name(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use ringkeeper_engine::jute::Reader;
+
     use super::*;
     use crate::wire::Acl;
 
@@ -339,7 +339,8 @@ mod tests {
         for perms in 1..=3 {
             let mut encoded = Vec::new();
             Acl::encode_list(&[Acl::new(perms, "world", "anyone")], &mut encoded);
-            let list = overlay.intern(&encoded);
+            let acls = Acls::decode(&mut Reader::new(&encoded)).unwrap();
+            let list = overlay.intern(&acls);
             let record = Record::made(StatPersisted::default(), list);
             overlay.push("/a", Zxid(perms.into()), OwnerRules::default(), record);
         }
