@@ -2,7 +2,7 @@
 //!
 //! Not here: one connection's state (`connection`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use ringkeeper_engine::time::Millis;
@@ -30,7 +30,7 @@ pub struct Frontend {
     sessions: hashbrown::HashMap<SessionId, ConnId, foldhash::fast::FixedState>,
     idle: BTreeMap<u64, Vec<ConnId>>,
     dirty: Vec<ConnId>,
-    throttled: Vec<ConnId>,
+    throttled: VecDeque<ConnId>,
     buffers: Vec<Vec<u8>>,
 }
 
@@ -187,13 +187,13 @@ impl Frontend {
         }
     }
 
-    /// Notes that `id` may not be read until too much is no longer under way.
+    /// Notes that `id` may not be read until too much is no longer under way, and it is its turn.
     pub fn throttle(&mut self, id: ConnId) {
         if let Some(connection) = self.get_mut(id)
             && !connection.is_throttled
         {
             connection.is_throttled = true;
-            self.throttled.push(id);
+            self.throttled.push_back(id);
         }
     }
 
@@ -201,14 +201,16 @@ impl Frontend {
         !self.throttled.is_empty()
     }
 
-    /// The connections whose reading had stopped.
-    pub fn unthrottle(&mut self) -> Vec<ConnId> {
-        let mut released = std::mem::take(&mut self.throttled);
-        released.retain(|id| {
-            self.get_mut(*id)
-                .is_some_and(|connection| std::mem::replace(&mut connection.is_throttled, false))
-        });
-        released
+    /// The one whose reading has been stopped the longest; it may be read again.
+    pub fn unthrottle_next(&mut self) -> Option<ConnId> {
+        loop {
+            let id = self.throttled.pop_front()?;
+            if let Some(connection) = self.get_mut(id)
+                && std::mem::replace(&mut connection.is_throttled, false)
+            {
+                return Some(id);
+            }
+        }
     }
 
     fn queue_idle(&mut self, id: ConnId, deadline: Millis) {

@@ -17,6 +17,9 @@ use crate::watch::ConnId;
 /// How many bytes a connection that may not be read may keep before its socket is paused.
 const UNREAD_BYTES_MAX: usize = 64 << 10;
 
+/// How many frames of a connection are read before the next of those that wait has its turn.
+const FRAMES_A_TURN: usize = 32;
+
 impl Member {
     /// A client's socket was accepted. `None`: it is one too many, or nobody is served; close it.
     pub fn accept(&mut self, at: Moment, peer: SocketAddr) -> Option<ConnId> {
@@ -52,7 +55,7 @@ impl Member {
             self.read_on(at, conn);
             return;
         }
-        let taken = self.consume(at, conn, bytes);
+        let taken = self.consume(at, conn, bytes, self.share());
         if let Some(connection) = self.front.get_mut(conn) {
             if taken < bytes.len() {
                 connection.unread.append(&bytes[taken..]);
@@ -63,9 +66,13 @@ impl Member {
 
     /// Looks again at what a connection has kept, now that it may be read.
     pub(super) fn read_on(&mut self, at: Moment, conn: ConnId) {
+        self.read_some(at, conn, self.share());
+    }
+
+    fn read_some(&mut self, at: Moment, conn: ConnId, frames_max: usize) {
         let Some(connection) = self.front.get_mut(conn) else { return };
         let mut unread = std::mem::take(&mut connection.unread);
-        let taken = self.consume(at, conn, unread.bytes());
+        let taken = self.consume(at, conn, unread.bytes(), frames_max);
         if let Some(connection) = self.front.get_mut(conn) {
             unread.take(taken);
             connection.unread = unread;
@@ -86,11 +93,19 @@ impl Member {
         }
     }
 
-    /// Takes whole frames off `bytes` and carries them out; says how many bytes that were.
-    fn consume(&mut self, at: Moment, conn: ConnId, bytes: &[u8]) -> usize {
+    /// How many frames a connection may have read that waits for requests under way: none where
+    /// others are before it.
+    fn share(&self) -> usize {
+        if self.front.has_throttled() { 0 } else { usize::MAX }
+    }
+
+    /// Takes whole frames off `bytes` and carries them out; says how many bytes that were. Stops at
+    /// `frames_max`, where the connection has its next turn to wait for.
+    fn consume(&mut self, at: Moment, conn: ConnId, bytes: &[u8], frames_max: usize) -> usize {
         let mut taken = 0;
+        let mut frames = 0;
         loop {
-            let too_much = self.too_much_under_way();
+            let too_much = frames >= frames_max || self.too_much_under_way();
             let Some(connection) = self.front.get_mut(conn) else { return bytes.len() };
             match connection.phase {
                 Phase::Closing | Phase::Leaving => return bytes.len(),
@@ -111,6 +126,7 @@ impl Member {
                 Ok(Frame::Whole { body, taken: length }) => {
                     self.frame(at, conn, body);
                     taken += length;
+                    frames += 1;
                 }
                 Err(error) => {
                     self.refuse_length(conn, error.length);
@@ -146,12 +162,13 @@ impl Member {
         self.outstanding > self.rules.outstanding_max || !self.replica.has_room()
     }
 
-    /// Lets the throttled connections be read again once there is room.
+    /// Lets the throttled connections be read again while there is room: a few frames each, in
+    /// turns, so that none that has much to ask keeps the others waiting.
     pub(super) fn release_throttled(&mut self, at: Moment) {
-        if self.front.has_throttled() && !self.too_much_under_way() {
-            for conn in self.front.unthrottle() {
-                self.read_on(at, conn);
-            }
+        while !self.too_much_under_way()
+            && let Some(conn) = self.front.unthrottle_next()
+        {
+            self.read_some(at, conn, FRAMES_A_TURN);
         }
     }
 

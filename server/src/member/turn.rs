@@ -48,9 +48,10 @@ impl Member {
         [self.replica.deadline(), self.expiry_deadline(), line].into_iter().flatten().min()
     }
 
-    /// Whether there is work that waits for nothing but the next turn.
+    /// Whether there is work that waits for nothing but the next turn: a snapshot's next slice, or
+    /// connections that may be read again since this turn's commits.
     pub fn has_work(&self) -> bool {
-        self.checkpoint.is_walking()
+        self.checkpoint.is_walking() || self.front.has_throttled() && !self.too_much_under_way()
     }
 
     /// Ends a turn: what gathered goes out.

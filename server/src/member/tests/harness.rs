@@ -168,12 +168,19 @@ impl Alone {
     /// Turns until the disk has answered everything.
     pub(super) fn settle(&mut self) {
         self.turn();
-        while self.disk.pending() > 0 {
+        while self.disk.pending() > 0 || self.member.has_work() {
+            self.answer_one();
+        }
+    }
+
+    /// The disk answers what it was asked first, or nothing where it is asked for nothing.
+    pub(super) fn answer_one(&mut self) {
+        if self.disk.pending() > 0 {
             let done = self.disk.complete(0);
             let at = self.at();
             self.member.peer(at, Event::Disk(done), &mut self.disk);
-            self.turn();
         }
+        self.turn();
     }
 
     /// Carries out what was asked for snapshots so far.

@@ -299,3 +299,29 @@ fn a_four_letter_word_is_answered_and_ends_the_connection() {
     assert_eq!(alone.sent.remove(&conn).as_deref(), Some(&b"imok"[..]));
     assert_eq!(alone.closed, [conn]);
 }
+
+#[test]
+fn who_has_much_to_ask_does_not_keep_the_others_waiting() {
+    let mut alone = Alone::serving("globalOutstandingLimit=40");
+    let (greedy, ..) = alone.client();
+    let (modest, ..) = alone.client();
+    for xid in 1..=1000 {
+        alone.ask(greedy, xid, CREATE, &create(&format!("/n{xid}")));
+    }
+    for xid in 1..=20 {
+        alone.ask(modest, xid, CREATE, &create(&format!("/m{xid}")));
+    }
+    let (mut of_greedy, mut of_modest) = (Vec::new(), Vec::new());
+    while of_modest.len() < 20 {
+        alone.answer_one();
+        of_greedy.extend(alone.replies(greedy));
+        of_modest.extend(alone.replies(modest));
+    }
+    let before = of_greedy.len();
+    assert!(before <= 4 * 40, "{before} of its requests went before twenty of another");
+    alone.settle();
+    of_greedy.extend(alone.replies(greedy));
+    let all = |last| -> Vec<(i32, i32)> { (1..=last).map(|xid| (xid, 0)).collect() };
+    assert_eq!(of_greedy, all(1000), "M4");
+    assert_eq!(of_modest, all(20), "M4");
+}
