@@ -14,6 +14,8 @@ use crate::acl::AclRules;
 use crate::admin::Metrics;
 use crate::apply::{Applied, Guard, Hearing, Listener, SessionChange};
 use crate::frontend::{Frontend, Waiting};
+use crate::tree::AHEAD;
+use crate::txn;
 use crate::watch::ConnId;
 use crate::wire::{ErrorCode, OpCode, ReplyHeader, SessionId, WatcherEvent};
 
@@ -21,11 +23,28 @@ impl Member {
     /// Applies everything decided up to `upto`.
     pub(super) fn apply_upto(&mut self, at: Moment, upto: Zxid) {
         let mut applied = std::mem::take(&mut self.applied);
-        while self.apply_next(upto, &mut applied) {
+        let mut looked_at = 0;
+        loop {
+            if looked_at == 0 {
+                looked_at = AHEAD;
+                self.look_ahead(upto);
+            }
+            looked_at -= 1;
+            if !self.apply_next(upto, &mut applied) {
+                break;
+            }
             self.applied_one(at, &applied);
         }
         self.applied = applied;
         self.replica.applied(self.db.last_zxid());
+    }
+
+    fn look_ahead(&self, upto: Zxid) {
+        let tree = &self.db.tree;
+        if tree.looks_ahead() {
+            let next = self.replica.proposals().payloads(self.db.last_zxid(), upto);
+            tree.look_ahead(next.filter_map(|(_, payload)| txn::path_ahead(payload)));
+        }
     }
 
     /// Applies the next txn; its events are in the connections' buffers when this returns (M2).

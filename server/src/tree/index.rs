@@ -64,6 +64,13 @@ impl PathIndex {
         self.shards[shard(hash)].find(table_hash(hash), is_it).map(|entry| ZnodeId(entry.id))
     }
 
+    /// The znode of this hash, most likely: half of the hash says so. None of them is looked at.
+    pub(super) fn guess(&self, hash: u64) -> Option<ZnodeId> {
+        let half = hash as u32;
+        let found = self.shards[shard(hash)].find(table_hash(hash), |entry| entry.half == half);
+        found.map(|entry| ZnodeId(entry.id))
+    }
+
     /// Enters a znode that is in the arena and not here yet.
     pub(super) fn insert(&mut self, arena: &Arena, id: ZnodeId) {
         let hash = arena[id].hash;

@@ -13,6 +13,7 @@
 //! Not here: whether a change is allowed (`prep`), its order and its watch events (`apply`), what
 //! ACL ids mean (`acl`), digests (`digest`), quotas (`quota`), files (`snapshot`).
 
+mod ahead;
 mod arena;
 mod change;
 mod checkpoint;
@@ -25,6 +26,7 @@ mod restore;
 pub(crate) mod tests;
 mod znode;
 
+pub use ahead::AHEAD;
 pub use change::{CreateError, Created, DeleteError, NewZnode, Orphan, Removed, RestoreError};
 pub use checkpoint::CheckpointStep;
 pub(crate) use index::content_hash;

@@ -195,3 +195,27 @@ fn walk(bytes: &[u8]) {
         Ok(_) | Err(_) => {}
     }
 }
+
+#[test]
+fn the_path_ahead_is_a_hint_and_no_more() {
+    let acl = open_acl();
+    for (kind, txn) in samples(&acl) {
+        let mut bytes = Vec::new();
+        header(kind).encode(&mut bytes);
+        txn.encode(&mut bytes);
+        let is_of_a_path = matches!(
+            txn,
+            Txn::Create(_) | Txn::Delete { .. } | Txn::SetData { .. } | Txn::SetAcl { .. }
+        );
+        assert_eq!(path_ahead(&bytes), is_of_a_path.then_some(&b"/a"[..]), "{kind}");
+        for cut in 0..bytes.len() {
+            let _hint = path_ahead(&bytes[..cut]);
+        }
+    }
+    for length in [-1, i32::MIN, i32::MAX, 3] {
+        let mut bytes = vec![0; TxnHeader::BYTES];
+        Writer(&mut bytes).int(length);
+        bytes.extend_from_slice(b"/a");
+        assert_eq!(path_ahead(&bytes), None);
+    }
+}
