@@ -33,8 +33,15 @@ pub(super) fn draw(
     options.image_width = Some(WIDTH);
     options.min_width = min_width;
     let lines = stacks.lines();
+    let mut drawn = Vec::new();
+    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut drawn)?;
     let mut out = BufWriter::new(File::create(file)?);
-    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut out)?;
+    // The remarks of the picture's script are its authors', and no part of what it shows.
+    for line in drawn.split_inclusive(|byte| *byte == b'\n') {
+        if !line.trim_ascii_start().starts_with(b"//") {
+            out.write_all(line)?;
+        }
+    }
     out.flush()
 }
 

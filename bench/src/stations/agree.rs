@@ -13,19 +13,11 @@ use ringkeeper_engine::zxid::{Epoch, Zxid};
 use super::{Station, Workload};
 
 pub(super) const STATIONS: [Station; 4] = [
-    station("vote", "vote/3", vote),
-    station("quorum", "quorum/3", || quorum(3, false)),
-    station("quorum", "quorum/5", || quorum(5, false)),
-    station("quorum", "quorum/9 in groups", || quorum(9, true)),
+    Station::lasting("vote", "vote/3", vote),
+    Station::lasting("quorum", "quorum/3", || quorum(3, false)),
+    Station::lasting("quorum", "quorum/5", || quorum(5, false)),
+    Station::lasting("quorum", "quorum/9 in groups", || quorum(9, true)),
 ];
-
-const fn station(
-    group: &'static str,
-    name: &'static str,
-    prepare: fn() -> Box<dyn Workload>,
-) -> Station {
-    Station { group, name, stretch: u64::MAX, counted: Some(10_000), prepare }
-}
 
 /// A vote for another server comes, is read, found to be the lesser one, and counted.
 fn vote() -> Box<dyn Workload> {

@@ -53,6 +53,17 @@ pub struct Station {
     pub prepare: fn() -> Box<dyn Workload>,
 }
 
+impl Station {
+    /// One that uses nothing up.
+    const fn lasting(
+        group: &'static str,
+        name: &'static str,
+        prepare: fn() -> Box<dyn Workload>,
+    ) -> Self {
+        Self { group, name, stretch: u64::MAX, counted: Some(10_000), prepare }
+    }
+}
+
 /// Every station, in the order of the road.
 pub fn all() -> Vec<Station> {
     let groups: [&[Station]; 6] = [

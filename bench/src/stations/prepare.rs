@@ -21,18 +21,10 @@ const BODIES: usize = 128;
 const KEPT_BYTES: usize = 1 << 20;
 
 pub(super) const STATIONS: [Station; 3] = [
-    station("prep", "prep/set", || prep(OpCode::SetData)),
-    station("prep", "prep/create", || prep(OpCode::Create)),
-    station("encode", "encode/proposal", encode),
+    Station::lasting("prep", "prep/set", || prep(OpCode::SetData)),
+    Station::lasting("prep", "prep/create", || prep(OpCode::Create)),
+    Station::lasting("encode", "encode/proposal", encode),
 ];
-
-const fn station(
-    group: &'static str,
-    name: &'static str,
-    prepare: fn() -> Box<dyn Workload>,
-) -> Station {
-    Station { group, name, stretch: u64::MAX, counted: Some(10_000), prepare }
-}
 
 fn prep(op: OpCode) -> Box<dyn Workload> {
     let existing = if op == OpCode::SetData { BODIES } else { 0 };

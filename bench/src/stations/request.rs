@@ -19,21 +19,13 @@ use crate::load::{Mix, Requests};
 const FRAME_BYTES_MAX: usize = 1 << 20;
 
 pub(super) const STATIONS: [Station; 6] = [
-    station("decode", "decode/set", || decode(Mix::Set)),
-    station("decode", "decode/create", || decode(Mix::Create)),
-    station("decode", "decode/get", || decode(Mix::Get)),
-    station("reply", "reply/set", || reply(OpCode::SetData)),
-    station("reply", "reply/create", || reply(OpCode::Create)),
-    station("reply", "reply/event", event),
+    Station::lasting("decode", "decode/set", || decode(Mix::Set)),
+    Station::lasting("decode", "decode/create", || decode(Mix::Create)),
+    Station::lasting("decode", "decode/get", || decode(Mix::Get)),
+    Station::lasting("reply", "reply/set", || reply(OpCode::SetData)),
+    Station::lasting("reply", "reply/create", || reply(OpCode::Create)),
+    Station::lasting("reply", "reply/event", event),
 ];
-
-const fn station(
-    group: &'static str,
-    name: &'static str,
-    prepare: fn() -> Box<dyn Workload>,
-) -> Station {
-    Station { group, name, stretch: u64::MAX, counted: Some(10_000), prepare }
-}
 
 fn decode(mix: Mix) -> Box<dyn Workload> {
     let mut bytes = Vec::new();
