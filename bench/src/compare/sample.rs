@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::ensemble::Ensemble;
 use super::shape::Shape;
 use crate::host::{self, DeviceCounts};
-use crate::load::{self, Border, LoadError, LoadOptions, LoadReport};
+use crate::load::{self, Border, LoadError, LoadReport};
 
 /// Seconds of the same load before each measured window.
 pub(super) const WARMUP_SECONDS: u64 = 1;
@@ -35,19 +35,7 @@ impl Sample {
         folder: &Path,
         shows_progress: bool,
     ) -> Result<Self, LoadError> {
-        let options = LoadOptions {
-            servers: ensemble.clients(),
-            mix: shape.mix,
-            connections: shape.connections,
-            outstanding: shape.outstanding,
-            bytes: shape.bytes,
-            znodes: shape.znodes,
-            seconds,
-            warmup: WARMUP_SECONDS,
-            rate: shape.rate,
-            threads: 1,
-            io: None,
-        };
+        let options = shape.load(ensemble.clients(), seconds, WARMUP_SECONDS);
         let look = || (ensemble.cpu_us(), DeviceCounts::of(folder));
         let (mut start, mut end, mut resident_bytes) = ((0, None), (0, None), 0);
         let mut at_border = |border| match border {

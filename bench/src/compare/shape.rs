@@ -4,11 +4,12 @@
 //! so many are made beforehand, and `@RATE` where it is an open loop of so many requests a second.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use crate::load::Mix;
+use crate::load::{LoadOptions, Mix};
 
 const BYTES_DEFAULT: usize = 100;
 
@@ -69,6 +70,24 @@ impl fmt::Display for Shape {
 }
 
 impl Shape {
+    /// The load on these servers, from one thread.
+    pub(crate) fn load(&self, servers: Vec<SocketAddr>, seconds: u64, warmup: u64) -> LoadOptions {
+        let Self { mix, connections, outstanding, bytes, znodes, rate } = *self;
+        LoadOptions {
+            servers,
+            mix,
+            connections,
+            outstanding,
+            bytes,
+            znodes,
+            seconds,
+            warmup,
+            rate,
+            threads: 1,
+            io: None,
+        }
+    }
+
     /// In words, for tables.
     pub fn describe(&self) -> String {
         let Self { mix, connections, outstanding, bytes, rate, .. } = self;

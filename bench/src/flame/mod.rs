@@ -23,7 +23,7 @@ use std::io::Error as OsError;
 use std::path::{Path, PathBuf};
 
 use crate::compare::{Ensemble, EnsembleError, Missing, Shape, System};
-use crate::load::{self, Border, LoadError, LoadOptions};
+use crate::load::{self, Border, LoadError};
 use recorder::Recorder;
 use stacks::Stacks;
 
@@ -165,20 +165,8 @@ fn load_and_record(
     subjects: &[Subject],
     recorder: &Recorder,
 ) -> Result<String, FlameError> {
-    let options = LoadOptions {
-        servers: ensemble.clients(),
-        mix: shape.mix,
-        connections: shape.connections,
-        outstanding: shape.outstanding,
-        bytes: shape.bytes,
-        znodes: shape.znodes,
-        // perf takes a moment to begin and to end.
-        seconds: recorder.seconds() + 1,
-        warmup: 1,
-        rate: shape.rate,
-        threads: 1,
-        io: None,
-    };
+    // perf takes a moment to begin and to end.
+    let options = shape.load(ensemble.clients(), recorder.seconds() + 1, 1);
     let mut recording = None;
     let report = load::run(&options, false, &mut |border| {
         if border == Border::Start {
