@@ -31,8 +31,7 @@ def border(request: pytest.FixtureRequest, java_version: str) -> Iterator[Border
     """Java leads Ringkeeper, Ringkeeper leads Java; the other follows or observes."""
     failures = request.session.testsfailed
     border = borders.start(request.param, java_version)
-    hearts = [Heartbeat(border.system.leader())] if border.leader_kind == "java" else []
-    crew = Crew(hearts)
+    crew = Crew([Heartbeat(border.system.leader())])
     crew.start()
     yield border
     crew.halt()
