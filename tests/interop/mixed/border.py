@@ -67,8 +67,8 @@ def start(mix: str, version: str) -> Border:
 
 
 class Heartbeat(Roamer):
-    """A write now and then. A Java server may leave the commit that it was told of, or the answer to a
-    sync, until the next commit comes, whoever leads (ZOOKEEPER-4537, in 3.8.0)."""
+    """A write now and then. A Java server may leave a commit that it was told of, or the answer to
+    a sync, until the next commit comes, whoever leads (ZOOKEEPER-4537, in 3.8.0)."""
 
     def __init__(self, server: Server) -> None:
         super().__init__("heartbeat", [server.client], 0)
