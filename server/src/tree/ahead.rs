@@ -1,7 +1,7 @@
 //! Looking ahead: the memory that the next txns will want is asked for before they come.
 //!
-//! A path leads to its znode over four places that lie anywhere in memory: the table's tags, its
-//! entry, the znode, its name and data. One txn after another waits for each of them. Here several
+//! A path leads to its znode over three places that lie anywhere in memory: the table's entry, the
+//! znode, its name and data. One txn after another waits for each of them. Here several
 //! paths go one step at a time, so that they wait together.
 //!
 //! Perf: it costs about 60 ns a path, so a tree that the processor's cache holds is left alone.
@@ -11,7 +11,7 @@
 use std::hint::black_box;
 
 use super::Tree;
-use super::index::path_hash;
+use super::index::{ROOT_HASH, path_hash};
 use super::znode::ZnodeId;
 
 /// Paths that go together.
@@ -28,11 +28,12 @@ impl Tree {
 
     /// Brings near what finding and changing these paths will want. They need not be paths.
     pub fn look_ahead<'p>(&self, paths: impl Iterator<Item = &'p [u8]>) {
-        let mut guesses = [ZnodeId::ROOT; AHEAD];
-        for (guess, path) in guesses.iter_mut().zip(paths) {
-            let hash = path_hash(path.strip_prefix(b"/").unwrap_or(path));
-            *guess = self.index.guess(hash).unwrap_or(ZnodeId::ROOT);
+        let mut hashes = [ROOT_HASH; AHEAD];
+        for (hash, path) in hashes.iter_mut().zip(paths) {
+            *hash = path_hash(path.strip_prefix(b"/").unwrap_or(path));
+            self.index.approach(*hash);
         }
+        let guesses = hashes.map(|hash| self.index.guess(hash).unwrap_or(ZnodeId::ROOT));
         for id in guesses {
             let znode = &self.arena[id];
             black_box((znode.czxid, znode.name_bytes().as_ptr()));

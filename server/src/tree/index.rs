@@ -4,78 +4,49 @@
 //! found from its parent without touching the path again, and nobody stores a path. Equal hashes
 //! prove nothing: names are compared up to the root.
 //!
-//! The table is 256 smaller ones, because a table that doubles moves every entry at once, and that
-//! pause grows with it. An entry carries half of its hash, so that neither a doubling table nor a
+//! The table is 256 smaller ones (`shelf`), because a table that grows moves every entry at once, and
+//! that pause grows with it. An entry carries half of its hash, so that neither a growing table nor a
 //! name that is not there looks at znodes, which lie all over the memory.
 //!
 //! Not here: walking lists (`read`).
 
-use hashbrown::HashTable;
-
 use super::arena::Arena;
+use super::shelf::Shelf;
 use super::znode::ZnodeId;
 
 const SHARDS: usize = 256;
 
-/// `hashbrown` takes positions from the low bits and tags from the top seven.
+/// The lower half is what an entry keeps, so what chooses the shard is of the upper one.
 const SHARD_SHIFT: u32 = 48;
 
-/// An entry: 8 bytes a znode.
-#[derive(Clone, Copy)]
-struct Entry {
-    half: u32,
-    id: u32,
-}
-
-impl Entry {
-    fn of(hash: u64, id: ZnodeId) -> Self {
-        Self { half: hash as u32, id: id.0 }
-    }
-
-    /// What the table goes by: only what an entry can say of itself again.
-    fn table_hash(&self) -> u64 {
-        table_hash(u64::from(self.half))
-    }
-}
-
-/// Position and tag both come from the lower half: the upper one has chosen the shard.
-fn table_hash(hash: u64) -> u64 {
-    let half = hash & u64::from(u32::MAX);
-    half << 32 | half
-}
-
 pub(super) struct PathIndex {
-    shards: Vec<HashTable<Entry>>,
+    shards: Vec<Shelf>,
 }
 
 impl PathIndex {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| HashTable::new()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Shelf::new()).collect() }
     }
 
     /// The znode of this hash for which `is_it` holds.
-    pub(super) fn find(
-        &self,
-        hash: u64,
-        mut is_it: impl FnMut(ZnodeId) -> bool,
-    ) -> Option<ZnodeId> {
-        let half = hash as u32;
-        let is_it = |entry: &Entry| entry.half == half && is_it(ZnodeId(entry.id));
-        self.shards[shard(hash)].find(table_hash(hash), is_it).map(|entry| ZnodeId(entry.id))
+    pub(super) fn find(&self, hash: u64, is_it: impl FnMut(ZnodeId) -> bool) -> Option<ZnodeId> {
+        self.shards[shard(hash)].find(hash as u32, is_it)
     }
 
     /// The znode of this hash, most likely: half of the hash says so. None of them is looked at.
     pub(super) fn guess(&self, hash: u64) -> Option<ZnodeId> {
-        let half = hash as u32;
-        let found = self.shards[shard(hash)].find(table_hash(hash), |entry| entry.half == half);
-        found.map(|entry| ZnodeId(entry.id))
+        self.find(hash, |_| true)
+    }
+
+    /// Brings the place of this hash near.
+    pub(super) fn approach(&self, hash: u64) {
+        self.shards[shard(hash)].approach(hash as u32);
     }
 
     /// Enters a znode that is in the arena and not here yet.
     pub(super) fn insert(&mut self, arena: &Arena, id: ZnodeId) {
         let hash = arena[id].hash;
-        let entry = Entry::of(hash, id);
-        self.shards[shard(hash)].insert_unique(table_hash(hash), entry, Entry::table_hash);
+        self.shards[shard(hash)].insert(hash as u32, id);
     }
 
     /// Enters many at once and empties `run`; false where one stands there already, by `is_same`.
@@ -102,19 +73,13 @@ impl PathIndex {
         run.clear();
         let mut is_new = true;
         let mut start = 0;
-        for (table, end) in self.shards.iter_mut().zip(ends) {
+        for (shelf, end) in self.shards.iter_mut().zip(ends) {
             let of_shard = &entries[start..end];
-            // The log brings more after a snapshot.
-            let room = if table.is_empty() { of_shard.len() / 2 } else { 0 };
-            table.reserve(of_shard.len() + room, Entry::table_hash);
+            shelf.reserve(of_shard.len());
             for &(hash, id) in of_shard {
-                let entry = Entry::of(hash, id);
-                let is_it = |there: &Entry| {
-                    let other = ZnodeId(there.id);
-                    there.half == entry.half && arena[other].hash == hash && is_same(id, other)
-                };
-                is_new &= table.find(table_hash(hash), is_it).is_none();
-                table.insert_unique(table_hash(hash), entry, Entry::table_hash);
+                let is_it = |other: ZnodeId| arena[other].hash == hash && is_same(id, other);
+                is_new &= shelf.find(hash as u32, is_it).is_none();
+                shelf.insert(hash as u32, id);
             }
             start = end;
         }
@@ -122,10 +87,8 @@ impl PathIndex {
     }
 
     pub(super) fn remove(&mut self, hash: u64, id: ZnodeId) {
-        match self.shards[shard(hash)].find_entry(table_hash(hash), |entry| entry.id == id.0) {
-            Ok(entry) => drop(entry.remove()),
-            Err(_) => panic!("every znode but the root stands in the index, {id:?} does not"),
-        }
+        let was_there = self.shards[shard(hash)].remove(hash as u32, id);
+        assert!(was_there, "every znode but the root stands in the index, {id:?} does not");
     }
 }
 

@@ -22,6 +22,7 @@ mod kin;
 mod owner;
 mod read;
 mod restore;
+mod shelf;
 #[cfg(test)]
 pub(crate) mod tests;
 mod znode;
