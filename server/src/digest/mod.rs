@@ -33,7 +33,7 @@ impl TreeDigest {
     pub fn refresh(&mut self, tree: &mut Tree, id: ZnodeId, path: &str) {
         let znode = tree.get(id);
         let before = znode.digest;
-        let after = of_znode(path, znode.data(), &znode.persisted());
+        let after = of_znode(path, tree.data(id), &znode.persisted());
         if before != after {
             *self = self.replacing(before, after);
             tree.set_digest(id, after);
@@ -57,7 +57,7 @@ impl TreeDigest {
             path.clear();
             tree.path_into(id, &mut path);
             let znode = tree.get(id);
-            let digest = of_znode(&path, znode.data(), &znode.persisted());
+            let digest = of_znode(&path, tree.data(id), &znode.persisted());
             sum = sum.replacing(0, digest);
             tree.set_digest(id, digest);
         }

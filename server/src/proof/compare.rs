@@ -151,7 +151,7 @@ impl Walk<'_> {
             self.znodes += 1;
             let theirs = self.leaders.tree.get(id);
             match self.ours.tree.find(&path) {
-                Some(id) => self.both(&path, id, theirs),
+                Some(ours) => self.both(&path, ours, id),
                 None if theirs.persisted().czxid > self.upto.0 => self.changed += 1,
                 None => {
                     let field = presence("absent", "present");
@@ -178,8 +178,9 @@ impl Walk<'_> {
     }
 
     /// The znode is in both trees.
-    fn both(&mut self, path: &str, id: ZnodeId, theirs: &Znode) {
-        let here = self.ours.tree.get(id);
+    fn both(&mut self, path: &str, ours: ZnodeId, leaders: ZnodeId) {
+        let (our_tree, their_tree) = (&self.ours.tree, &self.leaders.tree);
+        let (here, theirs) = (our_tree.get(ours), their_tree.get(leaders));
         let (a, b) = (here.persisted(), theirs.persisted());
         let is_later = |zxid: i64| zxid > self.upto.0;
         if is_later(b.czxid) {
@@ -203,7 +204,7 @@ impl Walk<'_> {
             put("mzxid", a.mzxid, b.mzxid);
             put("mtime", a.mtime, b.mtime);
             put("version", a.version.into(), b.version.into());
-            fields.extend(data(here.data(), theirs.data()));
+            fields.extend(data(our_tree.data(ours), their_tree.data(leaders)));
         }
         let mut lists = Vec::new();
         lists.extend(list(self.list(&self.ours.acls, here), self.list(&self.leaders.acls, theirs)));

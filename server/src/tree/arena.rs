@@ -3,10 +3,14 @@
 //! A chunk is allocated whole and filled slot by slot, so that growing copies nothing and a large
 //! tree does not stall while it doubles. Vacated slots are used again before new ones.
 //!
+//! Invariants:
+//! - N1. A place in `contents` is one living znode's.
+//!
 //! Not here: how znodes are linked (`tree::change`, `kin`).
 
 use std::ops::{Index, IndexMut};
 
+use super::contents::Contents;
 use super::znode::{NONE, VACANT, Znode, ZnodeId};
 
 const CHUNK_BITS: u32 = 12;
@@ -14,13 +18,14 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 
 pub(super) struct Arena {
     chunks: Vec<Vec<Znode>>,
+    contents: Contents,
     vacant: u32,
     live: usize,
 }
 
 impl Arena {
     pub(super) fn new() -> Self {
-        Self { chunks: Vec::new(), vacant: NONE, live: 0 }
+        Self { chunks: Vec::new(), contents: Contents::new(), vacant: NONE, live: 0 }
     }
 
     /// Znodes that live.
@@ -39,7 +44,9 @@ impl Arena {
         self[ZnodeId(slot)].parent != VACANT
     }
 
-    pub(super) fn insert(&mut self, znode: Znode) -> ZnodeId {
+    pub(super) fn insert(&mut self, mut znode: Znode, name: &str, data: Option<&[u8]>) -> ZnodeId {
+        let place = self.contents.put(name.as_bytes(), data.unwrap_or_default());
+        znode.set_content(name.len(), data, place);
         self.live += 1;
         if self.vacant != NONE {
             let id = ZnodeId(self.vacant);
@@ -60,9 +67,33 @@ impl Arena {
         let vacant = Znode::vacant(self.vacant);
         let removed = std::mem::replace(&mut self[id], vacant);
         assert!(removed.parent != VACANT, "{id:?} was removed twice");
+        self.contents.give_back(removed.place);
         self.vacant = id.0;
         self.live -= 1;
         removed
+    }
+
+    /// The last component of the path; empty for the root alone.
+    pub(super) fn name(&self, id: ZnodeId) -> &str {
+        std::str::from_utf8(self.name_bytes(id)).expect("the name came in as a `str`")
+    }
+
+    pub(super) fn name_bytes(&self, id: ZnodeId) -> &[u8] {
+        let znode = &self[id];
+        self.contents.get(znode.place, znode.name_length())
+    }
+
+    /// `None` is null, which clients can tell from empty.
+    pub(super) fn data(&self, id: ZnodeId) -> Option<&[u8]> {
+        let znode = &self[id];
+        let content = self.contents.get(znode.place, znode.content_length());
+        (!znode.is_null()).then(|| &content[znode.name_length()..])
+    }
+
+    pub(super) fn set_data(&mut self, id: ZnodeId, data: Option<&[u8]>) {
+        let (place, name) = (self[id].place, self[id].name_length());
+        let place = self.contents.set_data(place, name, data.unwrap_or_default());
+        self[id].set_content(name, data, place);
     }
 }
 

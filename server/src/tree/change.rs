@@ -96,7 +96,7 @@ impl Tree {
             owner: new.owner,
             ..StatPersisted::default()
         };
-        let id = self.attach(parent, name, Znode::new(name, new.data, new.acl, &stat));
+        let id = self.attach(parent, name, new.data, Znode::new(new.acl, &stat));
         self.data_size += size(new.path, self.arena[id].data_length());
         Ok(Created { id, parent })
     }
@@ -142,10 +142,9 @@ impl Tree {
     /// New data and nothing else: what a quota's counts and the configuration get.
     pub fn replace_data(&mut self, id: ZnodeId, data: Option<&[u8]>) {
         self.before_change(id);
-        let znode = &mut self.arena[id];
-        self.data_size -= znode.data_length() as u64;
-        znode.set_data(data);
-        self.data_size += znode.data_length() as u64;
+        self.data_size -= self.arena[id].data_length() as u64;
+        self.arena.set_data(id, data);
+        self.data_size += self.arena[id].data_length() as u64;
     }
 
     /// Gives a new ACL and aversion; returns the ACL it had, for the caller to release.
@@ -223,15 +222,21 @@ impl Tree {
         if self.child(parent, name).is_some() {
             return Err(RestoreError::Exists);
         }
-        let id = self.attach(parent, name, Znode::new(name, data, acl, stat));
+        let id = self.attach(parent, name, data, Znode::new(acl, stat));
         self.data_size += size(path, self.arena[id].data_length());
         Ok(id)
     }
 
     /// Links a new znode everywhere (T1, T2).
-    fn attach(&mut self, parent: ZnodeId, name: &str, znode: Znode) -> ZnodeId {
+    fn attach(
+        &mut self,
+        parent: ZnodeId,
+        name: &str,
+        data: Option<&[u8]>,
+        znode: Znode,
+    ) -> ZnodeId {
         self.before_change(parent);
-        let id = self.attach_unindexed(parent, name, znode);
+        let id = self.attach_unindexed(parent, name, data, znode);
         self.index.insert(&self.arena, id);
         id
     }
@@ -241,6 +246,7 @@ impl Tree {
         &mut self,
         parent: ZnodeId,
         name: &str,
+        data: Option<&[u8]>,
         mut znode: Znode,
     ) -> ZnodeId {
         let above = &mut self.arena[parent];
@@ -252,7 +258,7 @@ impl Tree {
         above.child_count += 1;
         let older = above.first_child;
         let owner = self.rules.classify(znode.owner);
-        let id = self.arena.insert(znode);
+        let id = self.arena.insert(znode, name, data);
         self.arena[parent].first_child = id.0;
         if older != NONE {
             self.arena[ZnodeId(older)].prev = id.0;

@@ -144,7 +144,7 @@ impl Tree {
         self.path_bytes_into(id, length, out);
         let znode = &self.arena[id];
         let mut writer = Writer(out);
-        writer.buffer(znode.data());
+        writer.buffer(self.arena.data(id));
         writer.long(znode.acl.persisted());
         znode.persisted().encode(&mut writer);
     }

@@ -1,7 +1,7 @@
 //! The tree of znodes: what every committed txn changes and every read looks at.
 //!
-//! Znodes of 128 bytes in an arena, found by a hash that composes along the path, linked as
-//! siblings. Nothing here knows txns, sessions' timeouts or clients: these are the raw changes, with
+//! Znodes of 120 bytes in an arena, their names and data beside it, found by a hash that composes
+//! along the path, linked as siblings. Nothing here knows txns, sessions' timeouts or clients: these are the raw changes, with
 //! the guards that make replaying a log over a snapshot harmless.
 //!
 //! Invariants:
@@ -17,6 +17,7 @@ mod ahead;
 mod arena;
 mod change;
 mod checkpoint;
+mod contents;
 mod index;
 mod kin;
 mod owner;
@@ -83,8 +84,8 @@ impl Tree {
     /// The root alone: what a snapshot is restored into.
     pub fn bare(rules: OwnerRules) -> Self {
         let mut arena = Arena::new();
-        let root = Znode::new("", Some(&[]), AclId::OPEN, &StatPersisted::default());
-        let id = arena.insert(root);
+        let root = Znode::new(AclId::OPEN, &StatPersisted::default());
+        let id = arena.insert(root, "", Some(&[]));
         assert_eq!(id, ZnodeId::ROOT, "the first slot is the root's");
         Self {
             arena,

@@ -24,25 +24,28 @@ impl Tree {
         let hash = child_hash(self.arena[parent].hash, name.as_bytes());
         self.index.find(hash, |id| {
             let znode = &self.arena[id];
-            znode.hash == hash && znode.parent == parent.0 && znode.name_bytes() == name.as_bytes()
+            znode.hash == hash
+                && znode.parent == parent.0
+                && self.arena.name_bytes(id) == name.as_bytes()
         })
     }
 
     /// Whether the names from this znode up to the root are those of the path.
-    fn is_at(&self, id: ZnodeId, hash: u64, path: &[u8]) -> bool {
+    fn is_at(&self, mut id: ZnodeId, hash: u64, path: &[u8]) -> bool {
         let mut znode = &self.arena[id];
         let mut left = path;
         if znode.hash != hash {
             return false;
         }
         while znode.parent != NONE {
-            let name = znode.name_bytes();
+            let name = self.arena.name_bytes(id);
             let Some(slash) = left.len().checked_sub(name.len() + 1) else { return false };
             if left[slash] != b'/' || left[slash + 1..] != *name {
                 return false;
             }
             left = &left[..slash];
-            znode = &self.arena[ZnodeId(znode.parent)];
+            id = ZnodeId(znode.parent);
+            znode = &self.arena[id];
         }
         left.is_empty()
     }
@@ -77,11 +80,11 @@ impl Tree {
     }
 
     pub fn data(&self, id: ZnodeId) -> Option<&[u8]> {
-        self.arena[id].data()
+        self.arena.data(id)
     }
 
     pub fn name(&self, id: ZnodeId) -> &str {
-        self.arena[id].name()
+        self.arena.name(id)
     }
 
     /// `None` for the root.
@@ -102,7 +105,7 @@ impl Tree {
     pub(super) fn path_length(&self, mut id: ZnodeId) -> usize {
         let mut length = 0;
         while let Some(parent) = self.parent(id) {
-            length += 1 + self.arena[id].name_bytes().len();
+            length += 1 + self.arena[id].name_length();
             id = parent;
         }
         length
@@ -114,7 +117,7 @@ impl Tree {
         out.resize(start + length, b'/');
         let mut end = out.len();
         while let Some(parent) = self.parent(id) {
-            let name = self.arena[id].name_bytes();
+            let name = self.arena.name_bytes(id);
             out[end - name.len()..end].copy_from_slice(name);
             end -= name.len() + 1;
             id = parent;

@@ -67,10 +67,10 @@ impl Restorer {
             self.above.clear();
             self.above.push_str(above);
         }
-        let mut znode = Znode::new(name, data, acl, stat);
+        let mut znode = Znode::new(acl, stat);
         znode.digest = digest;
-        self.tree.data_size += size(path, znode.data_length());
-        let id = self.tree.attach_unindexed(self.parent, name, znode);
+        let id = self.tree.attach_unindexed(self.parent, name, data, znode);
+        self.tree.data_size += size(path, self.tree.arena[id].data_length());
         self.run.push(id);
         if self.run.len() == RUN { self.enter_run() } else { Ok(()) }
     }
@@ -84,8 +84,8 @@ impl Restorer {
     fn enter_run(&mut self) -> Result<(), RestoreError> {
         let Tree { arena, index, .. } = &mut self.tree;
         let is_new = index.insert_run(arena, &mut self.run, |one, other| {
-            let (one, other) = (&arena[one], &arena[other]);
-            one.parent == other.parent && one.name_bytes() == other.name_bytes()
+            arena[one].parent == arena[other].parent
+                && arena.name_bytes(one) == arena.name_bytes(other)
         });
         if is_new { Ok(()) } else { Err(RestoreError::Exists) }
     }

@@ -1,12 +1,13 @@
 //! One entry of the tree, and the names by which the rest of the server holds on to it.
 //!
-//! A million znodes are a million of these, so the size is asserted: two cache lines. Name and data
-//! share one allocation; there is no stored path, no map of children, no pointer to a key.
+//! A million znodes are a million of these, so the size is asserted: less than two cache lines. There
+//! is no stored path, no map of children, no pointer to a key.
 //!
-//! Not here: where znodes live (`arena`), how they are found (`index`).
+//! Not here: where znodes live (`arena`), how they are found (`index`), name and data (`contents`).
 
 use ringkeeper_engine::jute::{Reader, WireError, Writer};
 
+use super::contents::Place;
 use super::index::ROOT_HASH;
 
 /// No znode: the end of a list, the parent of the root.
@@ -116,15 +117,17 @@ pub struct Znode {
     pub(super) kin_prev: u32,
     /// The number of the last checkpoint that has this znode behind it (`checkpoint`).
     pub(super) mark: u32,
+    /// Where name and data are, one behind the other, and how long.
+    pub(super) place: Place,
     name_and_null: u32,
-    /// The name, then the data.
-    content: Box<[u8]>,
+    length: u32,
 }
 
-const _: () = assert!(size_of::<Znode>() <= 128, "two cache lines a znode");
+const _: () = assert!(size_of::<Znode>() <= 120, "less than two cache lines a znode");
 
 impl Znode {
-    pub(super) fn new(name: &str, data: Option<&[u8]>, acl: AclId, stat: &StatPersisted) -> Self {
+    /// Nameless, without data, and nowhere yet.
+    pub(super) fn new(acl: AclId, stat: &StatPersisted) -> Self {
         let StatPersisted { czxid, mzxid, ctime, mtime, version, cversion, aversion, owner, pzxid } =
             *stat;
         Self {
@@ -148,52 +151,45 @@ impl Znode {
             kin_next: NONE,
             kin_prev: NONE,
             mark: 0,
-            name_and_null: name_and_null(name.len(), data),
-            content: joined(name.as_bytes(), data),
+            place: Place::NOWHERE,
+            name_and_null: NULL_DATA,
+            length: 0,
         }
     }
 
     /// What fills a slot between two znodes.
     pub(super) fn vacant(next: u32) -> Self {
-        let mut slot = Self::new("", None, AclId::OPEN, &StatPersisted::default());
+        let mut slot = Self::new(AclId::OPEN, &StatPersisted::default());
         slot.parent = VACANT;
         slot.next = next;
         slot
     }
 
-    /// The last component of the path; empty for the root alone.
-    pub fn name(&self) -> &str {
-        std::str::from_utf8(self.name_bytes()).expect("the name came in as a `str`")
-    }
-
-    pub(super) fn name_bytes(&self) -> &[u8] {
-        &self.content[..self.name_length()]
-    }
-
-    fn name_length(&self) -> usize {
+    pub(super) fn name_length(&self) -> usize {
         (self.name_and_null & !NULL_DATA) as usize
     }
 
-    /// `None` is null, which clients can tell from empty.
-    pub fn data(&self) -> Option<&[u8]> {
-        let data = &self.content[self.name_length()..];
-        (self.name_and_null & NULL_DATA == 0).then_some(data)
+    /// Null, which clients can tell from empty.
+    pub fn is_null(&self) -> bool {
+        self.name_and_null & NULL_DATA != 0
     }
 
     pub fn data_length(&self) -> usize {
-        self.content.len() - self.name_length()
+        self.content_length() - self.name_length()
     }
 
-    /// In place where the length stays, which is the common write.
-    pub(super) fn set_data(&mut self, data: Option<&[u8]>) {
-        let name = self.name_length();
-        let bytes = data.unwrap_or(&[]);
-        if self.content.len() == name + bytes.len() {
-            self.content[name..].copy_from_slice(bytes);
-        } else {
-            self.content = joined(&self.content[..name], data);
-        }
-        self.name_and_null = name_and_null(name, data);
+    /// Of name and data.
+    pub(super) fn content_length(&self) -> usize {
+        self.length as usize
+    }
+
+    /// Says of name and data how long they are, and where.
+    pub(super) fn set_content(&mut self, name: usize, data: Option<&[u8]>, place: Place) {
+        let bytes = name + data.map_or(0, <[u8]>::len);
+        self.length = u32::try_from(bytes).expect("name and data are shorter than their frame");
+        assert!(self.length < NULL_DATA, "name and data are shorter than their frame");
+        self.name_and_null = name as u32 | if data.is_none() { NULL_DATA } else { 0 };
+        self.place = place;
     }
 
     pub fn persisted(&self) -> StatPersisted {
@@ -209,18 +205,4 @@ impl Znode {
             pzxid: self.pzxid,
         }
     }
-}
-
-fn name_and_null(name: usize, data: Option<&[u8]>) -> u32 {
-    let length = u32::try_from(name).expect("a name is shorter than the frame it came in");
-    assert!(length < NULL_DATA, "a name is shorter than the frame it came in");
-    if data.is_none() { length | NULL_DATA } else { length }
-}
-
-fn joined(name: &[u8], data: Option<&[u8]>) -> Box<[u8]> {
-    let data = data.unwrap_or(&[]);
-    let mut content = Vec::with_capacity(name.len() + data.len());
-    content.extend_from_slice(name);
-    content.extend_from_slice(data);
-    content.into_boxed_slice()
 }

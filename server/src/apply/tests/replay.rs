@@ -103,8 +103,9 @@ fn a_tree_of_an_old_server_gets_its_config_znode() {
     db.tree.delete("/zookeeper/config", Zxid::ZERO).unwrap();
     let digest = db.digest();
     db.set_config(b"server.1=a", 0, 0);
-    let znode = db.tree.get(db.tree.find("/zookeeper/config").unwrap());
-    assert_eq!(znode.data(), Some(&b"server.1=a"[..]));
+    let id = db.tree.find("/zookeeper/config").unwrap();
+    let znode = db.tree.get(id);
+    assert_eq!(db.tree.data(id), Some(&b"server.1=a"[..]));
     assert_eq!(znode.persisted().aversion, fresh.aversion);
     let list = db.acls.list(znode.acl);
     assert_eq!((list.len(), list[0].perms), (1, 1));

@@ -117,7 +117,7 @@ pub(crate) fn dump(tree: &Tree) -> BTreeMap<String, Kept> {
         let mut path = String::new();
         tree.path_into(id, &mut path);
         let znode = tree.get(id);
-        let data = znode.data().map(<[u8]>::to_vec);
+        let data = tree.data(id).map(<[u8]>::to_vec);
         (path, (data, znode.acl.persisted(), znode.persisted()))
     };
     tree.subtree(ZnodeId::ROOT).map(kept).collect()
