@@ -44,7 +44,7 @@ impl Founding {
         disk.sync(FileName::ImportAside)?;
         disk.sync_dir()?;
         remove_all_but(disk, FileName::ImportAside)?;
-        let log = Log::open_founded(disk, options, entropy)?.log;
+        let log = Log::open_founded(disk, options, entropy, &mut |_| {})?.log;
         Ok(Self { log, ops: Vec::new() })
     }
 

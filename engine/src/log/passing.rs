@@ -12,13 +12,22 @@ use super::window::Window;
 use crate::limits::BLOCK;
 use crate::zxid::Zxid;
 
-/// The snapshot that a start will most likely begin from, for whoever wants to read it meanwhile:
-/// what `Log::open` finds to be finished first may choose another.
-pub fn newest_snapshot(disk: &mut dyn Disk) -> Option<Zxid> {
+/// What a start will most likely begin from, for whoever wants to read it meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Beginning {
+    /// `None`: the log has everything.
+    pub snapshot: Option<Zxid>,
+}
+
+/// `None` where `Log::open` has something to found or to finish first, which may change it, or where
+/// nothing would be a whole tree.
+pub fn beginning(disk: &mut dyn Disk) -> Option<Beginning> {
     let is_there = disk.list().ok()?.iter().any(|file| file.0 == FileName::Superblock);
     let loaded = if is_there { SuperblockFile::load(disk).ok()? } else { None };
     let record = *loaded?.record();
-    record.snapshot.filter(|_| record.truncation.is_none())
+    let is_whole = record.snapshot.is_some() || record.base == Zxid::ZERO;
+    let is_plain = record.truncation.is_none() && is_whole;
+    is_plain.then_some(Beginning { snapshot: record.snapshot })
 }
 
 impl Log {

@@ -61,6 +61,16 @@ pub struct Damage {
     pub offset: u64,
 }
 
+/// What recovery comes by, for whoever would read it again otherwise. The log that it leaves has all
+/// of it, or says what was damaged or finished first.
+#[derive(Clone, Copy, Debug)]
+pub enum Passed<'a> {
+    /// The packets of the next batch, which is whole.
+    Packets(&'a [u8]),
+    /// What came before does not connect to what follows, and is given up.
+    Void,
+}
+
 /// A segment file as the start finds it.
 pub(super) struct Found {
     number: u64,
@@ -96,17 +106,28 @@ impl Log {
         options: LogOptions,
         entropy: u64,
     ) -> Result<Opened, LogError> {
+        Self::open_telling(disk, options, entropy, &mut |_| {})
+    }
+
+    /// `open`, handing over every batch that is read on the way.
+    pub fn open_telling(
+        disk: &mut dyn Disk,
+        options: LogOptions,
+        entropy: u64,
+        tell: &mut dyn FnMut(Passed<'_>),
+    ) -> Result<Opened, LogError> {
         if disk.list()?.iter().any(|file| file.0 == FileName::ImportAside) {
             return Err(LogError::Unfounded);
         }
-        Self::open_founded(disk, options, entropy)
+        Self::open_founded(disk, options, entropy, tell)
     }
 
-    /// `open`, also while a founding goes on.
+    /// `open_telling`, also while a founding goes on.
     pub(super) fn open_founded(
         disk: &mut dyn Disk,
         options: LogOptions,
         entropy: u64,
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<Opened, LogError> {
         options.check();
         let files = disk.list()?;
@@ -122,7 +143,7 @@ impl Log {
             log.spares.saw(segment.number);
         }
         let mut report = RecoveryReport::default();
-        log.recover(disk, &found, &mut report)?;
+        log.recover(disk, &found, &mut report, tell)?;
         if let Some(last) = log.segments.back() {
             disk.sync(last.file())?;
         }
@@ -176,6 +197,7 @@ impl Log {
         disk: &mut dyn Disk,
         found: &[Found],
         report: &mut RecoveryReport,
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(), LogFailure> {
         let marker = self.superblock().truncation;
         if let Some(Marker::Reset(to)) = marker {
@@ -187,7 +209,7 @@ impl Log {
         let doom = marker.map(|marker| match marker {
             Marker::Truncate(to) | Marker::Reset(to) => to,
         });
-        let end = self.follow_chain(disk, found, doom, report)?;
+        let end = self.follow_chain(disk, found, doom, report, tell)?;
         self.note_durable();
         if let Some(damage) = self.assess(disk, found, &end, doom)? {
             self.declare(damage, found);
@@ -216,6 +238,7 @@ impl Log {
         found: &[Found],
         doom: Option<Zxid>,
         report: &mut RecoveryReport,
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<ChainEnd, DiskError> {
         // A segment that begins at or above the doom holds nothing that stays.
         let used: Vec<(SegmentHeader, u64)> = found
@@ -240,7 +263,7 @@ impl Log {
                 at += 1;
                 continue;
             }
-            let cut = self.walk_segment(disk, &mut window, header, size, doom, report)?;
+            let cut = self.walk_segment(disk, &mut window, (header, size), doom, report, tell)?;
             if cut.is_some() {
                 return Ok(ChainEnd { cut, is_broken: false });
             }
@@ -261,6 +284,7 @@ impl Log {
                 let old = self.segments.drain(..).map(|old| (old.header.number, old.size));
                 self.orphans.extend(old);
                 self.history = History::new(later.base);
+                tell(Passed::Void);
             }
             at = next.unwrap_or(at + 1);
         }
@@ -272,10 +296,10 @@ impl Log {
         &mut self,
         disk: &mut dyn Disk,
         window: &mut Window,
-        header: SegmentHeader,
-        size: u64,
+        (header, size): (SegmentHeader, u64),
         doom: Option<Zxid>,
         report: &mut RecoveryReport,
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<Option<Cut>, DiskError> {
         let mut segment = Segment::new(header, size);
         let file = segment.file();
@@ -301,6 +325,7 @@ impl Log {
                 cut = Some(Cut::at(segment.end, &batch, last).keeping(kept));
                 break;
             }
+            tell(Passed::Packets(run));
             self.history.push_run(Run { first: batch.first, last: batch.last });
             segment.push(batch.first, batch.last, batch.len());
             self.chain = read.crc;

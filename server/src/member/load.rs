@@ -5,8 +5,7 @@
 use std::fmt;
 
 use ringkeeper_engine::jute::WireError;
-use ringkeeper_engine::log::{CursorError, Disk, DiskError, FileName, Log};
-use ringkeeper_engine::zab::packets::Packet;
+use ringkeeper_engine::log::{CursorError, Disk, DiskError, FileName, Log, packets, payload};
 use ringkeeper_engine::zxid::Zxid;
 
 use super::Member;
@@ -14,6 +13,8 @@ use super::options::owner_rules;
 use crate::apply::{Applied, Database};
 use crate::config::{Config, TreeOptions};
 use crate::snapshot::{SnapshotError, open, restore};
+use crate::tree::AHEAD;
+use crate::txn;
 
 /// Bytes of log read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -49,16 +50,28 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// The tree of the newest snapshot, read while the log was opened.
+/// The tree of the newest snapshot with the log over it, made while the log was opened.
 pub struct EarlyTree {
-    snapshot: Zxid,
+    snapshot: Option<Zxid>,
     db: Database,
 }
 
 impl EarlyTree {
-    /// `None` where it cannot be read: whoever needs it will meet the same, and say so.
-    pub fn read(disk: &mut dyn Disk, snapshot: Zxid, config: &Config) -> Option<Self> {
-        let db = from_snapshot(disk, snapshot, &config.tree).ok()?;
+    /// `log` has the packets that recovery comes by, in order. Only if it ends well is the tree that
+    /// of the log.
+    ///
+    /// `None` where something cannot be read: whoever needs it will meet the same, and say so.
+    pub fn read(
+        disk: &mut dyn Disk,
+        snapshot: Option<Zxid>,
+        config: &Config,
+        log: impl Iterator<Item = impl AsRef<[u8]>>,
+    ) -> Option<Self> {
+        let mut db = begin(disk, snapshot, &config.tree).ok()?;
+        let mut applied = Applied::default();
+        for packets in log {
+            apply_all(&mut db, packets.as_ref(), Zxid(i64::MAX), &mut applied).ok()?;
+        }
         Some(Self { snapshot, db })
     }
 }
@@ -73,13 +86,25 @@ fn load(
     snapshot: Option<Zxid>,
     upto: Zxid,
 ) -> Result<Database, LoadError> {
-    let mut db = match (snapshot, early) {
-        (Some(zxid), Some(early)) if early.snapshot == zxid => early.db,
-        (Some(zxid), _) => from_snapshot(disk, zxid, options)?,
-        (None, _) => Database::new(owner_rules(options), options.digests),
+    let is_it = |early: &EarlyTree| early.snapshot == snapshot && early.db.last_zxid() <= upto;
+    let mut db = match early.filter(is_it) {
+        Some(early) => early.db,
+        None => begin(disk, snapshot, options)?,
     };
     replay(disk, log, &mut db, upto)?;
     Ok(db)
+}
+
+/// The tree before the log.
+fn begin(
+    disk: &mut dyn Disk,
+    snapshot: Option<Zxid>,
+    options: &TreeOptions,
+) -> Result<Database, LoadError> {
+    match snapshot {
+        Some(zxid) => from_snapshot(disk, zxid, options),
+        None => Ok(Database::new(owner_rules(options), options.digests)),
+    }
 }
 
 fn from_snapshot(
@@ -113,20 +138,41 @@ fn replay(disk: &mut dyn Disk, log: &Log, db: &mut Database, upto: Zxid) -> Resu
         if cursor.next(disk, log, &mut chunk, CHUNK_BYTES).map_err(LoadError::Log)? == 0 {
             return Ok(());
         }
-        let mut rest = &chunk[..];
-        while let Ok(packet) = Packet::read(rest) {
-            if packet.zxid > upto {
-                return Ok(());
-            }
-            let apply = packet.data("txn").and_then(|data| db.apply(data, None, &mut applied));
-            apply.map_err(|why| LoadError::Txn { zxid: packet.zxid, why })?;
-            rest = &rest[packet.bytes.len()..];
+        if apply_all(db, &chunk, upto, &mut applied)? {
+            return Ok(());
         }
     }
 }
 
+/// Applies those of the packets that the tree does not have yet; whether one stands above `upto`.
+fn apply_all(
+    db: &mut Database,
+    run: &[u8],
+    upto: Zxid,
+    applied: &mut Applied,
+) -> Result<bool, LoadError> {
+    let after = db.last_zxid();
+    let mut next = packets(run).skip_while(|(zxid, _)| *zxid <= after).peekable();
+    let mut batch = Vec::with_capacity(AHEAD);
+    while next.peek().is_some() {
+        batch.clear();
+        batch.extend(next.by_ref().take(AHEAD).map(|(zxid, packet)| (zxid, payload(packet))));
+        if db.tree.looks_ahead() {
+            db.tree.look_ahead(batch.iter().filter_map(|(_, payload)| txn::path_ahead(payload)));
+        }
+        for &(zxid, payload) in &batch {
+            if zxid > upto {
+                return Ok(true);
+            }
+            let apply = db.apply(payload, None, applied);
+            apply.map_err(|why| LoadError::Txn { zxid, why })?;
+        }
+    }
+    Ok(false)
+}
+
 impl Member {
-    /// To be called before `start`, which then needs not read the snapshot.
+    /// To be called before `start`, which then reads neither snapshot nor log again.
     pub fn has_read(&mut self, early: EarlyTree) {
         self.early = Some(early);
     }

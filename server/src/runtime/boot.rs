@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ringkeeper_engine::io::files::{Directory, FileDisk};
 use ringkeeper_engine::io::{self, Io, ListenerId, Reactor, ReactorOptions, entropy};
-use ringkeeper_engine::log::{Log, LogOptions, Opened, newest_snapshot};
+use ringkeeper_engine::log::{Log, LogOptions, Opened, beginning};
 use ringkeeper_engine::quorum::{Address, Ensemble};
 use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
 use tracing::{info, warn};
@@ -19,6 +19,7 @@ use super::background::{Answers, Background};
 use super::core::{Core, Listeners, Parts};
 use super::fatal::{self, DATA_DIRECTORY, UNEXPECTED};
 use super::import::{Beside, DataFolders, ImportRefusal, beside, import_version2};
+use super::passage::passage;
 use super::signals;
 use crate::admin::Environment;
 use crate::config::{Config, IoBackend};
@@ -33,12 +34,8 @@ const BIND_PAUSE: Duration = Duration::from_millis(50);
 /// How many dialled connections may wait to be accepted on the servers' ports.
 const PEER_BACKLOG: u16 = 128;
 
-/// How much of the log a start keeps in memory between recovery and replay: the end of it, which
-/// the newest snapshot does not have, is seldom more.
-const LOG_BYTES_KEPT: usize = 192 << 20;
-
-/// A snapshot is read once.
-const SNAPSHOT_BYTES_KEPT: usize = 4 << 20;
+/// What a start keeps of the files that it reads ahead: each of them is read once.
+const BYTES_KEPT: usize = 4 << 20;
 
 /// Why a server does not start, with its exit code.
 struct Refusal {
@@ -116,7 +113,7 @@ fn run(config: Config) -> Result<(), Refusal> {
     let mut disk = FileDisk::new(Arc::clone(&directory));
     let listeners = listen(&config, reactor.io())?;
     // Until the core's first turn nobody else writes what is read here.
-    disk.read_ahead(LOG_BYTES_KEPT);
+    disk.read_ahead(BYTES_KEPT);
     let member = member(config.clone(), &mut disk, &directory)?;
     let (background, Answers { answers, sender }) =
         Background::start(FileDisk::new(directory), reactor.waker())
@@ -147,7 +144,7 @@ fn reactor(config: &Config, directory: &Arc<Directory>) -> Result<Box<dyn Reacto
         .map_err(|error| refused(UNEXPECTED, error))
 }
 
-/// Opens the log, and reads the snapshot meanwhile.
+/// Opens the log, and makes the tree of the snapshot and of what the log has read meanwhile.
 fn member(
     config: Config,
     disk: &mut FileDisk,
@@ -156,17 +153,23 @@ fn member(
     let seed = entropy::random_u64();
     let log_options = LogOptions { passes_over: true, ..LogOptions::new(config.me, 0) };
     let mut snapshots = FileDisk::new(Arc::clone(directory));
-    let snapshot = newest_snapshot(&mut snapshots);
+    let beginning = beginning(&mut snapshots);
+    let (passage, packets) = passage();
     let (opened, early) = std::thread::scope(|scope| {
-        let log = scope.spawn(|| Log::open(disk, log_options, seed));
-        let early = snapshot.and_then(|zxid| {
-            snapshots.read_ahead(SNAPSHOT_BYTES_KEPT);
-            EarlyTree::read(&mut snapshots, zxid, &config)
+        let log = scope.spawn(|| {
+            let mut passage = passage;
+            let opened =
+                Log::open_telling(disk, log_options, seed, &mut |passed| passage.pass(passed));
+            (opened, passage.end())
+        });
+        let early = beginning.and_then(|beginning| {
+            snapshots.read_ahead(BYTES_KEPT);
+            EarlyTree::read(&mut snapshots, beginning.snapshot, &config, packets)
         });
         (log.join(), early)
     });
-    let opened =
-        opened.expect("a panic ends the process").map_err(|error| refused(UNEXPECTED, error))?;
+    let (opened, is_whole) = opened.expect("a panic ends the process");
+    let opened = opened.map_err(|error| refused(UNEXPECTED, error))?;
     refuse_stale(&config, disk, &opened)?;
     let report = opened.report;
     info!(
@@ -186,7 +189,8 @@ fn member(
         entropy: seed,
     };
     let mut member = Member::new(options, replica);
-    if let Some(early) = early {
+    let is_of_log = is_whole && report.damage.is_none() && report.finished.is_none();
+    if let Some(early) = early.filter(|_| is_of_log) {
         member.has_read(early);
     }
     Ok(member)

@@ -13,6 +13,7 @@ mod core;
 mod fatal;
 mod import;
 mod names;
+mod passage;
 mod quickstart;
 mod signals;
 mod trace;
