@@ -31,7 +31,10 @@ impl Tree {
         let mut hashes = [ROOT_HASH; AHEAD];
         for (hash, path) in hashes.iter_mut().zip(paths) {
             *hash = path_hash(path.strip_prefix(b"/").unwrap_or(path));
-            self.index.approach(*hash);
+        }
+        // On its own, so that a processor sees all of them before it has any.
+        for hash in hashes {
+            self.index.approach(hash);
         }
         let guesses = hashes.map(|hash| self.index.guess(hash).unwrap_or(ZnodeId::ROOT));
         for id in guesses {
