@@ -79,7 +79,11 @@ impl Arena {
     }
 
     pub(super) fn name_bytes(&self, id: ZnodeId) -> &[u8] {
-        let znode = &self[id];
+        self.name_of(&self[id])
+    }
+
+    /// The name of a znode that lives here.
+    pub(super) fn name_of(&self, znode: &Znode) -> &[u8] {
         self.contents.get(znode.place, znode.name_length())
     }
 
@@ -91,9 +95,11 @@ impl Arena {
     }
 
     pub(super) fn set_data(&mut self, id: ZnodeId, data: Option<&[u8]>) {
-        let (place, name) = (self[id].place, self[id].name_length());
-        let place = self.contents.set_data(place, name, data.unwrap_or_default());
-        self[id].set_content(name, data, place);
+        let znode = &mut self.chunks[(id.0 >> CHUNK_BITS) as usize][id.0 as usize % CHUNK];
+        let name = znode.name_length();
+        let lengths = (name, znode.content_length());
+        let place = self.contents.set_data(znode.place, lengths, data.unwrap_or_default());
+        znode.set_content(name, data, place);
     }
 }
 

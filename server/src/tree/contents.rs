@@ -155,20 +155,24 @@ impl Contents {
 
     /// The first `length` bytes that are kept there.
     pub(super) fn get(&self, place: Place, length: usize) -> &[u8] {
-        &self.runs[place.run()].slot(place.slot())[..length]
+        let run = &self.runs[place.run()];
+        let start = place.slot() * run.slot_bytes;
+        &run.memory[start..start + length]
     }
 
-    /// Other data behind the name, whose length is given; where it is then.
-    pub(super) fn set_data(&mut self, place: Place, name: usize, data: &[u8]) -> Place {
+    /// Other data behind the name, whose length is given, as that of both so far; where it is then.
+    pub(super) fn set_data(
+        &mut self,
+        place: Place,
+        (name, before): (usize, usize),
+        data: &[u8],
+    ) -> Place {
         let bytes = name + data.len();
         let run = &mut self.runs[place.run()];
-        let fits = if bytes > SLOT_BYTES_MAX {
-            run.slot_bytes == bytes
-        } else {
-            run.size == size_of_slot(bytes).0
-        };
-        if fits {
-            run.slot_mut(place.slot())[name..bytes].copy_from_slice(data);
+        let fits = || bytes <= SLOT_BYTES_MAX && run.size == size_of_slot(bytes).0;
+        if bytes == before || fits() {
+            let start = place.slot() * run.slot_bytes;
+            run.memory[start + name..start + bytes].copy_from_slice(data);
             return place;
         }
         let mut moving = mem::take(&mut self.moving);
@@ -284,7 +288,7 @@ mod tests {
                         contents.give_back(place);
                     }
                     Some((place, bytes, name)) => {
-                        let place = contents.set_data(place, name, &text);
+                        let place = contents.set_data(place, (name, bytes.len()), &text);
                         let bytes = [&bytes[..name], &text].concat();
                         kept.insert(key, (place, bytes, name));
                     }

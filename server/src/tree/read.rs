@@ -26,26 +26,25 @@ impl Tree {
             let znode = &self.arena[id];
             znode.hash == hash
                 && znode.parent == parent.0
-                && self.arena.name_bytes(id) == name.as_bytes()
+                && self.arena.name_of(znode) == name.as_bytes()
         })
     }
 
     /// Whether the names from this znode up to the root are those of the path.
-    fn is_at(&self, mut id: ZnodeId, hash: u64, path: &[u8]) -> bool {
+    fn is_at(&self, id: ZnodeId, hash: u64, path: &[u8]) -> bool {
         let mut znode = &self.arena[id];
         let mut left = path;
         if znode.hash != hash {
             return false;
         }
         while znode.parent != NONE {
-            let name = self.arena.name_bytes(id);
+            let name = self.arena.name_of(znode);
             let Some(slash) = left.len().checked_sub(name.len() + 1) else { return false };
             if left[slash] != b'/' || left[slash + 1..] != *name {
                 return false;
             }
             left = &left[..slash];
-            id = ZnodeId(znode.parent);
-            znode = &self.arena[id];
+            znode = &self.arena[ZnodeId(znode.parent)];
         }
         left.is_empty()
     }

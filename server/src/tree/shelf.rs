@@ -51,12 +51,18 @@ impl Shelf {
         half: u32,
         mut is_it: impl FnMut(ZnodeId) -> bool,
     ) -> Option<ZnodeId> {
-        let from = self.slots.get(self.place(half)..).unwrap_or_default();
-        let equals = from.iter().skip_while(|entry| entry.half < half);
-        equals
-            .take_while(|entry| entry.half == half && entry.id != NONE)
-            .map(|entry| ZnodeId(entry.id))
-            .find(|id| is_it(*id))
+        for entry in &self.slots[self.place(half)..] {
+            if entry.half < half {
+                continue;
+            }
+            if entry.half > half || entry.id == NONE {
+                break;
+            }
+            if is_it(ZnodeId(entry.id)) {
+                return Some(ZnodeId(entry.id));
+            }
+        }
+        None
     }
 
     /// Asks for the memory that `find` will read.
@@ -76,8 +82,11 @@ impl Shelf {
             self.spread(self.entries + 1);
         }
         let place = self.place(half);
-        let at = place + self.slots[place..].iter().take_while(|entry| entry.half < half).count();
-        let gap = at + self.slots[at..].iter().take_while(|entry| entry.id != NONE).count();
+        let is_behind = |entry: &Entry| entry.half >= half;
+        let at = self.slots[place..].iter().position(is_behind).expect("S3: a gap is");
+        let at = place + at;
+        let gap = self.slots[at..].iter().position(|entry| entry.id == NONE).expect("S3");
+        let gap = at + gap;
         if gap + 1 == self.slots.len() {
             self.slots.push(GAP);
         }
