@@ -116,3 +116,34 @@ impl IndexMut<ZnodeId> for Arena {
         &mut self.chunks[(id.0 >> CHUNK_BITS) as usize][id.0 as usize % CHUNK]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AclId, StatPersisted};
+    use super::*;
+
+    /// N1: a name and data are read back as they were, whoever came, changed or went meanwhile.
+    #[test]
+    fn every_znode_keeps_its_own_name_and_data() {
+        let mut arena = Arena::new();
+        let mut kept = Vec::new();
+        for round in 0..3_000_usize {
+            let (name, data) = (round.to_string(), vec![round as u8; round % 90]);
+            let znode = Znode::new(AclId::OPEN, &StatPersisted::default());
+            kept.push((arena.insert(znode, &name, Some(&data)), name, data));
+            if round % 3 == 0 {
+                let (gone, ..) = kept.swap_remove(round * 7 % kept.len());
+                arena.remove(gone);
+            }
+            if round % 2 == 0 && !kept.is_empty() {
+                let at = round * 5 % kept.len();
+                kept[at].2 = vec![!(round as u8); round % 200];
+                arena.set_data(kept[at].0, Some(&kept[at].2));
+            }
+        }
+        assert_eq!(arena.live(), kept.len());
+        for (id, name, data) in kept {
+            assert_eq!((arena.name(id), arena.data(id)), (&name[..], Some(&data[..])), "N1");
+        }
+    }
+}
