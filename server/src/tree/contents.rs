@@ -2,7 +2,7 @@
 //!
 //! A run is memory for up to 1,024 slots of one size, taken in one piece and filled from its front; a
 //! slot that was given back is used again before. So a new znode costs no allocation, a length that
-//! changes a little stays where it is, and what does not fill its slot is an eighth at most. A run
+//! changes a little stays where it is, and a slot is 15 bytes too long at most, or an eighth. A run
 //! that has emptied goes back, but for one of each size.
 //!
 //! Not here: whose bytes they are (`znode`, `arena`).
@@ -85,10 +85,6 @@ struct Run {
 impl Run {
     fn is_full(&self) -> bool {
         self.used == self.slots
-    }
-
-    fn slot(&self, slot: usize) -> &[u8] {
-        &self.memory[slot * self.slot_bytes..][..self.slot_bytes]
     }
 
     fn slot_mut(&mut self, slot: usize) -> &mut [u8] {
@@ -177,7 +173,7 @@ impl Contents {
         }
         let mut moving = mem::take(&mut self.moving);
         moving.clear();
-        moving.extend_from_slice(&run.slot(place.slot())[..name]);
+        moving.extend_from_slice(self.get(place, name));
         self.give_back(place);
         let place = self.put(&moving, data);
         self.moving = moving;
