@@ -1,8 +1,13 @@
 //! Segments prepared and removed beside the reactor, by a thread that yields to everything else.
+//!
+//! It yields the disk too: a segment's zeros keep a pace, so that no commit's flush has to wait for
+//! tens of megabytes of them. When the log asks for the next segment before the last is ready, it
+//! may come to need it, and that one keeps no pace any more.
 
 use std::sync::Arc;
 
 use super::directory::Directory;
+use super::pace::{Hurry, Pace};
 use super::prepare;
 use crate::io::Waker;
 use crate::io::worker::Worker;
@@ -10,19 +15,36 @@ use crate::log::{DiskDone, DiskOp};
 
 const NICE: i32 = 10;
 
+/// How fast a segment is filled with zeros: faster than most logs grow, slower than any disk.
+const BYTES_PER_SECOND: u64 = 128 << 20;
+
+struct Chore {
+    op: DiskOp,
+    pace: Pace,
+}
+
 pub(in crate::io) struct Chores {
-    worker: Worker<DiskOp>,
+    worker: Worker<Chore>,
+    /// Of the preparation asked for last.
+    hurry: Option<Hurry>,
 }
 
 impl Chores {
     pub(in crate::io) fn new(directory: Arc<Directory>, waker: Waker) -> Self {
-        let act = move |op| carry_out(&directory, &op);
-        Self { worker: Worker::new("segments", waker, act) }
+        let act = move |chore: Chore| carry_out(&directory, chore);
+        Self { worker: Worker::new("segments", waker, act), hurry: None }
     }
 
     /// Starts a `Prepare` or a `Remove`; answers at once only if there can be no thread.
     pub(in crate::io) fn start(&mut self, op: DiskOp) -> Option<DiskDone> {
-        self.worker.start(op).err().map(|(op, errno)| done(&op, Err(errno.0)))
+        let (pace, hurry) = Pace::new(BYTES_PER_SECOND);
+        if let DiskOp::Prepare { .. } = op
+            && let Some(before) = self.hurry.replace(hurry)
+        {
+            before.up();
+        }
+        let refused = self.worker.start(Chore { op, pace }).err();
+        refused.map(|(chore, errno)| done(&chore.op, Err(errno.0)))
     }
 
     pub(in crate::io) fn collect(&mut self, take: impl FnMut(DiskDone)) {
@@ -30,17 +52,26 @@ impl Chores {
     }
 }
 
-fn carry_out(directory: &Directory, op: &DiskOp) -> DiskDone {
+impl Drop for Chores {
+    /// The worker's end waits for what is being done.
+    fn drop(&mut self) {
+        if let Some(hurry) = &self.hurry {
+            hurry.up();
+        }
+    }
+}
+
+fn carry_out(directory: &Directory, Chore { op, mut pace }: Chore) -> DiskDone {
     // A thread that may not yield does its work all the same.
     let _ = rustix::process::setpriority_process(None, NICE);
-    let result = match *op {
+    let result = match op {
         DiskOp::Prepare { segment, bytes, recycle } => {
-            prepare::prepare(directory, segment, bytes, recycle)
+            prepare::prepare(directory, segment, bytes, recycle, &mut pace)
         }
         DiskOp::Remove { segment } => prepare::remove(directory, segment),
         DiskOp::Write { .. } | DiskOp::Flush { .. } => unreachable!("the reactor's own work"),
     };
-    done(op, result.map_err(|errno| errno.raw_os_error()))
+    done(&op, result.map_err(|errno| errno.raw_os_error()))
 }
 
 fn done(op: &DiskOp, result: Result<(), i32>) -> DiskDone {

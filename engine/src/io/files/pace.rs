@@ -47,3 +47,16 @@ impl Pace {
         std::thread::sleep(due - now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At its own pace this would end after the machine.
+    #[test]
+    fn who_is_in_a_hurry_waits_for_nothing() {
+        let (mut pace, hurry) = Pace::new(1);
+        hurry.clone().up();
+        pace.keep(usize::MAX);
+    }
+}

@@ -8,18 +8,21 @@ use rustix::fs::{FallocateFlags, OFlags, fallocate, fdatasync};
 use rustix::io::Errno as Failure;
 
 use super::directory::{Directory, again};
+use super::pace::Pace;
 use crate::limits::BLOCK;
 use crate::log::{FileName, Slab};
 
 /// One write of zeros.
-const STRETCH: usize = 1 << 20;
+const STRETCH: usize = 1 << 18;
 
-/// Ends with `Segment(segment)` of `bytes`, its first block zero, all of it written and durable.
+/// Ends with `Segment(segment)` of `bytes`, its first block zero, all of it written, at `pace`, and
+/// durable.
 pub(super) fn prepare(
     directory: &Directory,
     segment: u64,
     bytes: u64,
     recycle: Option<u64>,
+    pace: &mut Pace,
 ) -> Result<(), Failure> {
     assert!(bytes.is_multiple_of(BLOCK as u64), "a segment is whole blocks");
     let spare = FileName::Spare(segment);
@@ -30,9 +33,9 @@ pub(super) fn prepare(
             let file = directory.open_with(spare, OFlags::RDWR)?;
             let length = rustix::fs::fstat(&file)?.st_size;
             if u64::try_from(length).is_ok_and(|length| length == bytes) {
-                zero(&file, 0..BLOCK as u64)?;
+                zero(&file, 0..BLOCK as u64, pace)?;
             } else {
-                zero(&file, 0..bytes)?;
+                zero(&file, 0..bytes, pace)?;
                 rustix::fs::ftruncate(&file, bytes)?;
             }
             again(|| fdatasync(&file))?;
@@ -45,7 +48,7 @@ pub(super) fn prepare(
                 Ok(()) | Err(Failure::OPNOTSUPP | Failure::NOSYS) => {}
                 Err(errno) => return Err(errno),
             }
-            zero(&file, 0..bytes)?;
+            zero(&file, 0..bytes, pace)?;
             again(|| rustix::fs::fsync(&file))?;
         }
     }
@@ -59,7 +62,11 @@ pub(super) fn remove(directory: &Directory, segment: u64) -> Result<(), Failure>
     directory.sync_names()
 }
 
-fn zero(file: &rustix::fd::OwnedFd, range: std::ops::Range<u64>) -> Result<(), Failure> {
+fn zero(
+    file: &rustix::fd::OwnedFd,
+    range: std::ops::Range<u64>,
+    pace: &mut Pace,
+) -> Result<(), Failure> {
     let zeros = Slab::new(STRETCH);
     let mut at = range.start;
     while at < range.end {
@@ -69,6 +76,7 @@ fn zero(file: &rustix::fd::OwnedFd, range: std::ops::Range<u64>) -> Result<(), F
             return Err(Failure::NOSPC);
         }
         at += written as u64;
+        pace.keep(written);
     }
     Ok(())
 }
