@@ -13,7 +13,14 @@ mod body;
 
 pub use body::Body;
 
+use std::sync::LazyLock;
+
+use crc32fast::Hasher;
+
 use crate::tree::{Removed, StatPersisted, Tree, ZnodeId};
+
+/// A checksum of nothing: a new one asks the processor what it can each time.
+static FRESH: LazyLock<Hasher> = LazyLock::new(Hasher::new);
 
 /// The version written beside every digest.
 pub const VERSION: i32 = 2;
@@ -87,7 +94,9 @@ fn of_gathered<const ROOM: usize>(path: &str, data: &[u8], stat: &StatPersisted)
     let (tail, unused) = rest.split_at_mut(StatPersisted::LENGTH);
     tail.copy_from_slice(&stat_bytes(stat));
     let length = ROOM - unused.len();
-    crc32fast::hash(&bytes[..length])
+    let mut hasher = FRESH.clone();
+    hasher.update(&bytes[..length]);
+    hasher.finalize()
 }
 
 /// Compat: the root counts under its empty name (`DigestCalculator`, 3.9.5).
