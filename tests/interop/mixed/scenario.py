@@ -112,7 +112,7 @@ def run(system: System) -> Outcome:
         load.progress(STEP_WRITES)
         reigns(system, load, outcome)
         load.pause()
-        outcome.znodes = census.assert_agree(system.servers)
+        outcome.znodes = census.assert_agree(system.servers, have_lost_roles=True)
         outcome.epoch = census.zxid_of(system.leader()) >> 32
         outcome.faults = load.check(census.census(system.servers[0]))
     except (Stuck, AssertionError) as fault:

@@ -138,7 +138,7 @@ def _take_a_zxid(server: Server) -> None:
         connection.close()
 
 
-def assert_agree(servers: Sequence[Server], since: int = 0) -> int:
+def assert_agree(servers: Sequence[Server], since: int = 0, have_lost_roles: bool = False) -> int:
     """All servers stand at one zxid with the same digests and the same trees; how many znodes.
 
     There must be no load. A session is opened and closed first, and by each census: that takes
@@ -147,10 +147,14 @@ def assert_agree(servers: Sequence[Server], since: int = 0) -> int:
 
     Digests are compared after the zxid `since`. A Java leader's snapshot holds parts of the txns that
     follow it: whoever was sent one has other digests for these, and shows them in `hash` for good.
+    Where Java servers `have_lost_roles` under load, those that have counted mismatches may show other
+    digests too (`mixed.ordinary`): how many they may count is the test's to say, and their trees have to
+    be those of the others.
     """
     _take_a_zxid(servers[0])
     wait_level(servers)
-    histories = {server.id: hashes(server) for server in servers}
+    histories = {server.id: hashes(server) for server in servers
+                 if not have_lost_roles or server.kind.name != "java" or not digest_mismatches(server)}
     for id, history in histories.items():
         for other, theirs in histories.items():
             apart = {zxid for zxid in history.keys() & theirs.keys()
