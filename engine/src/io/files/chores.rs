@@ -1,8 +1,8 @@
 //! Segments prepared and removed beside the reactor, by a thread that yields to everything else.
 //!
 //! It yields the disk too: a segment's zeros keep a pace, so that no commit's flush has to wait for
-//! tens of megabytes of them. When the log asks for the next segment before the last is ready, it
-//! may come to need it, and that one keeps no pace any more.
+//! tens of megabytes of them. When the log asks for another segment before the last is ready, it has
+//! begun its last spare and may come to need that one, which then keeps no pace any more.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::log::{DiskDone, DiskOp};
 
 const NICE: i32 = 10;
 
-/// How fast a segment is filled with zeros: faster than most logs grow, slower than any disk.
+/// How fast a segment is filled with zeros: faster than most logs grow, and a tenth of what the disk
+/// took on which this was measured (`perf/notebook.md`). A slower disk than this sets its own pace.
 const BYTES_PER_SECOND: u64 = 128 << 20;
 
 struct Chore {

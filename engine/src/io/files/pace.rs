@@ -1,9 +1,10 @@
 //! Slowness on purpose: what nobody waits for leaves the disk to the log.
 //!
 //! A snapshot written and read back as fast as the disk can takes all of it for a second, and every
-//! commit waits in that queue, or for a flush that has the snapshot's bytes before it.
+//! commit waits in that queue, or for a flush that has the snapshot's bytes before it. The zeros of a
+//! new segment do the same.
 //!
-//! Not here: who goes slowly (the server's background).
+//! Not here: who goes slowly (the server's background, `chores`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
