@@ -125,6 +125,11 @@ pub(super) trait Driver: Sized {
     /// Ends in `Disk(Flushed)`.
     fn flush(&mut self, file: Arc<OwnedFd>, op: OpId);
 
+    /// Hands over what fits, where that is not done as it is asked for. Nothing is told.
+    fn hand_over(&mut self) -> Result<(), ReactorError> {
+        Ok(())
+    }
+
     /// Hands everything over and waits; what has happened is then told by `next`.
     fn wait(
         &mut self,

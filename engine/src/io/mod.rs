@@ -264,6 +264,13 @@ pub trait Reactor {
         handler: &mut dyn Handler,
     ) -> Result<(), ReactorError>;
 
+    /// Hands over what was asked for, and looks at nothing: for what should be on its way while
+    /// the caller works. The next turn would hand it over too.
+    ///
+    /// # Errors
+    /// As `turn`.
+    fn hand_over(&mut self) -> Result<(), ReactorError>;
+
     /// For other threads: ends this reactor's wait and delivers `Woken`.
     fn waker(&self) -> Waker;
 

@@ -100,6 +100,11 @@ impl<D: Driver> Reactor for Turning<D> {
         Ok(())
     }
 
+    fn hand_over(&mut self) -> Result<(), ReactorError> {
+        self.world.gather();
+        self.world.driver.hand_over()
+    }
+
     fn waker(&self) -> Waker {
         self.world.driver.waker().clone()
     }

@@ -168,6 +168,11 @@ impl Proposals {
         self.entries_between(after, upto).map(|entry| entry.zxid)
     }
 
+    /// How many there are after `after` up to and with `upto`.
+    pub fn count(&self, after: Zxid, upto: Zxid) -> usize {
+        self.count_upto(upto).saturating_sub(self.count_upto(after))
+    }
+
     fn entries_between(&self, after: Zxid, upto: Zxid) -> impl Iterator<Item = &Entry> {
         let from = self.count_upto(after);
         self.entries.range(from..self.count_upto(upto).max(from))

@@ -20,8 +20,12 @@ use crate::watch::ConnId;
 use crate::wire::{ErrorCode, OpCode, ReplyHeader, SessionId, WatcherEvent};
 
 impl Member {
-    /// Applies everything decided up to `upto`.
-    pub(super) fn apply_upto(&mut self, at: Moment, upto: Zxid) {
+    /// Applies everything decided.
+    pub(super) fn apply_decided(&mut self, at: Moment) {
+        let upto = self.decided;
+        if upto <= self.db.last_zxid() {
+            return;
+        }
         let mut applied = std::mem::take(&mut self.applied);
         let mut looked_at = 0;
         loop {

@@ -83,6 +83,8 @@ pub struct Member {
     serving_since: Millis,
     /// The last zxid proposed here when the last turn ended.
     proposed: Zxid,
+    /// What the tree is to have; it has it at the end of the turn.
+    decided: Zxid,
 
     front: Frontend,
     session_ids: SessionIds,
@@ -142,6 +144,7 @@ impl Member {
             role: Role::Looking,
             serving_since: Millis(0),
             proposed: Zxid::ZERO,
+            decided: Zxid::ZERO,
             front: Frontend::default(),
             session_ids,
             outstanding: 0,

@@ -1,18 +1,23 @@
 //! The turn of a member: what comes in from peers and the disk, what time brings, what goes out.
 //!
-//! Everything that happens in a turn leaves together at its end: replies one send a connection,
-//! proposals one send a learner, one group commit.
+//! Everything that happens in a turn leaves together at its end: proposals one send a learner, one
+//! group commit; then what is decided is applied, and leaves as replies, one send a connection.
 //!
 //! Not here: clients' bytes (`client`).
 
 use ringkeeper_engine::log::Disk;
 use ringkeeper_engine::replica::{Effect, Event};
 use ringkeeper_engine::time::Millis;
+use ringkeeper_engine::zxid::Zxid;
 use tracing::info;
 
 use super::{Fatal, Member, Moment, Output, Role};
 use crate::proof::Proof;
 use crate::wire::SessionId;
+
+/// Decided txns from which on the others do not wait until they are applied here: fewer take less
+/// than one more system call.
+const MUCH_DECIDED: usize = 32;
 
 impl Member {
     /// Begins: the log is open, the disk readable. The replica's first effect loads the tree.
@@ -54,8 +59,15 @@ impl Member {
         self.checkpoint.is_walking() || self.front.has_throttled() && !self.too_much_under_way()
     }
 
-    /// Ends a turn: what gathered goes out.
+    /// Ends a turn, both halves of it.
     pub fn end_turn(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) {
+        self.leave(at, disk, out);
+        self.answer(at, disk, out);
+    }
+
+    /// Ends a turn's first half: what gathered for the others and the log goes out. Answers whether
+    /// the second half is so much work that this should be on its way meanwhile.
+    pub fn leave(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) -> bool {
         self.checkpoint_turn();
         self.release_throttled(at);
         let proposed = std::mem::replace(&mut self.proposed, self.replica.proposals().last());
@@ -65,10 +77,21 @@ impl Member {
         self.replica.end_turn(at.now, disk, &mut effects);
         self.effects = effects;
         self.carry_out(at, disk);
+        let decided = self.replica.proposals().count(self.db.last_zxid(), self.decided);
+        let is_much = decided >= MUCH_DECIDED;
         // Somebody waits for the answers, and with nothing proposed nobody for the packets.
-        if only_commits {
+        if only_commits && !is_much {
             self.after_answers.extend(self.outputs.drain(before..));
         }
+        let leaves = !self.outputs.is_empty();
+        out.append(&mut self.outputs);
+        is_much && leaves
+    }
+
+    /// Ends a turn's second half: what is decided is applied and answered.
+    pub fn answer(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) {
+        self.apply_decided(at);
+        self.carry_out(at, disk);
         let levellings = self.replica.take_levellings();
         self.metrics.diff_count += levellings.diffs;
         self.metrics.snap_count += levellings.snaps;
@@ -96,6 +119,9 @@ impl Member {
     }
 
     fn effect(&mut self, at: Moment, effect: Effect, disk: &mut dyn Disk) {
+        if asks_the_tree(&effect) {
+            self.apply_decided(at);
+        }
         match effect {
             Effect::Disk(op) => self.outputs.push(Output::Disk(op)),
             Effect::Dial { link, to, port, addresses } => {
@@ -103,6 +129,7 @@ impl Member {
             }
             Effect::Send { link, bytes } => self.outputs.push(Output::SendPeer { link, bytes }),
             Effect::Close { link } => self.outputs.push(Output::ClosePeer { link }),
+            Effect::Committed { upto } => self.decided = upto,
             Effect::Looking { why } => self.looking(at, &why),
             Effect::Leading { epoch } if self.options.config.quorum.is_none() => {
                 info!(%epoch, "alone: leading");
@@ -115,8 +142,8 @@ impl Member {
             Effect::Observing { leader, epoch } => {
                 self.learning(at, Role::Observing { leader, epoch });
             }
-            Effect::Committed { upto } => self.apply_upto(at, upto),
             Effect::Reload { snapshot, upto } => {
+                self.decided = Zxid::ZERO;
                 if let Err(error) = self.reload(at.wall_ms, snapshot, upto, disk) {
                     self.outputs.push(Output::Fatal(Fatal::Load(error)));
                 }
@@ -162,4 +189,16 @@ impl Member {
     pub fn is_quiet(&self) -> bool {
         self.outstanding == 0 && self.replica.log().is_quiet()
     }
+}
+
+/// Whether what was decided before has to be applied first.
+fn asks_the_tree(effect: &Effect) -> bool {
+    !matches!(
+        effect,
+        Effect::Disk(_)
+            | Effect::Dial { .. }
+            | Effect::Send { .. }
+            | Effect::Close { .. }
+            | Effect::Committed { .. }
+    )
 }

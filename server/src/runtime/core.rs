@@ -1,7 +1,8 @@
 //! The core thread: one reactor, one member, one turn after another.
 //!
 //! A turn hands the member whatever came in, then lets it end the turn, then carries its outputs
-//! out; the sends and writes they cause leave together in the next turn's one system call.
+//! out; the sends and writes they cause leave together in the next turn's one system call. Where
+//! much is to be applied, what the others and the log wait for leaves before, in one of its own.
 //!
 //! Not here: what any of it means (`member`), how the kernel is reached (`engine::io`).
 
@@ -130,7 +131,7 @@ impl Core {
         self.member.start(moment(), &mut self.disk);
         self.disk.end_read_ahead();
         loop {
-            self.end_turn(reactor.io());
+            self.end_turn(reactor)?;
             if let Some(reason) = self.fatal.take() {
                 return Err(Failure::Member(reason));
             }
@@ -159,13 +160,24 @@ impl Core {
     }
 
     /// Lets the member end its turn and carries out what it asks for.
-    fn end_turn(&mut self, io: &mut dyn Io) {
+    fn end_turn(&mut self, reactor: &mut dyn Reactor) -> Result<(), Failure> {
+        let at = moment();
         let mut outputs = std::mem::take(&mut self.outputs);
-        self.member.end_turn(moment(), &mut self.disk, &mut outputs);
+        let is_much_left = self.member.leave(at, &mut self.disk, &mut outputs);
+        self.carry_all_out(&mut outputs, reactor.io());
+        if is_much_left {
+            reactor.hand_over().map_err(Failure::Reactor)?;
+        }
+        self.member.answer(at, &mut self.disk, &mut outputs);
+        self.carry_all_out(&mut outputs, reactor.io());
+        self.outputs = outputs;
+        Ok(())
+    }
+
+    fn carry_all_out(&mut self, outputs: &mut Vec<Output>, io: &mut dyn Io) {
         for output in outputs.drain(..) {
             self.carry_out(output, io);
         }
-        self.outputs = outputs;
     }
 
     fn carry_out(&mut self, output: Output, io: &mut dyn Io) {

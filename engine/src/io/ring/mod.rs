@@ -188,8 +188,7 @@ impl Ring {
         true
     }
 
-    /// The one system call. Interruptions, a timeout and a kernel short of room all mean the same:
-    /// see what has come, and go on with the next turn.
+    /// The one system call.
     fn enter(&mut self, want: u32, timeout: Option<Duration>) -> Result<(), ReactorError> {
         self.counters.enters += 1;
         let submit = self.ring.submission().len() as u32;
@@ -202,13 +201,7 @@ impl Ring {
         // and the timespec it points to live until the call returns. Entries hold R1.
         let entered =
             unsafe { self.ring.submitter().enter(submit, want, self.flags.bits(), Some(&args)) };
-        match entered {
-            Ok(_) => Ok(()),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
-                _ => Err(setup::failed("io_uring_enter", &error)),
-            },
-        }
+        entered.map(drop).or_else(|error| setup::may_go_on("io_uring_enter", &error))
     }
 
     fn take_completions(&mut self) {
@@ -362,6 +355,22 @@ impl Driver for Ring {
         let key = self.disk.insert(DiskOperation { _file: file, what: DiskWork::Flush(op) });
         // Safety: names no memory.
         unsafe { self.push(entry.user_data(name(Kind::Disk, key))) }
+    }
+
+    fn hand_over(&mut self) -> Result<(), ReactorError> {
+        self.unload();
+        self.counters.enters += 1;
+        let submit = self.ring.submission().len() as u32;
+        // Safety: no argument is given; entries hold R1.
+        let entered = unsafe {
+            self.ring.submitter().enter::<libc::sigset_t>(
+                submit,
+                0,
+                EnterFlags::empty().bits(),
+                None,
+            )
+        };
+        entered.map(drop).or_else(|error| setup::may_go_on("io_uring_enter", &error))
     }
 
     fn wait(

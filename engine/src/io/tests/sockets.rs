@@ -10,6 +10,7 @@ use crate::io::{Backend, CloseReason, Completion, ConnId, Errno, Handler, Io, Re
 
 on_both_backends! {
     what_is_sent_comes_back_however_it_is_cut
+    what_is_handed_over_leaves_without_a_turn
     a_dial_and_its_acceptance_know_each_other
     a_refused_dial_ends_in_closed
     a_dial_that_nobody_answers_times_out
@@ -103,6 +104,23 @@ fn what_is_sent_comes_back_however_it_is_cut(backend: Backend) {
     });
     assert!(client == sent);
     assert_eq!(bench.io().connections(), 0);
+}
+
+fn what_is_handed_over_leaves_without_a_turn(backend: Backend) {
+    let mut bench = Bench::new(backend);
+    let (_, at) = bench.listen();
+    let mut client = TcpStream::connect(at).unwrap();
+    let conn = bench.until(|event| match event {
+        Event::Accepted(conn, _) => Some(conn),
+        _ => None,
+    });
+    let sent = pattern(2, 1_000);
+    bench.io().send(conn, &sent);
+    bench.reactor.hand_over().unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut got = vec![0; sent.len()];
+    client.read_exact(&mut got).unwrap();
+    assert!(got == sent);
 }
 
 fn a_dial_and_its_acceptance_know_each_other(backend: Backend) {

@@ -4,7 +4,9 @@ mod harness;
 mod snapshots;
 
 use ringkeeper_engine::jute::Writer;
+use ringkeeper_engine::replica::Event;
 
+use crate::member::Output;
 use crate::wire::{ErrorCode, OpCode, SessionId};
 use harness::{Alone, PING, create, create_as, delete, get_data, set_data};
 
@@ -72,6 +74,32 @@ fn m4_a_read_waits_behind_the_sessions_own_write_and_nothing_else() {
     assert_eq!(alone.replies(reader), [(1, 0)], "M4: another connection's read goes on");
     alone.settle();
     assert_eq!(alone.replies(writer), [(1, 0), (2, 0), PING_REPLY], "M4");
+}
+
+#[test]
+fn what_others_wait_for_leaves_before_much_is_applied() {
+    for (asked, is_much) in [(3, false), (40, true)] {
+        let mut alone = Alone::serving("");
+        let (conn, ..) = alone.client();
+        for n in 0..asked {
+            alone.ask(conn, n, CREATE, &create(&format!("/{n}")));
+        }
+        alone.turn();
+        // One more is proposed in the turn in which those are decided.
+        alone.ask(conn, asked, CREATE, &create("/more"));
+        let (at, done) = (alone.at(), alone.disk.complete(0));
+        alone.member.peer(at, Event::Disk(done), &mut alone.disk);
+        let before = alone.member.database().last_zxid();
+
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let was_much = alone.member.leave(at, &mut alone.disk, &mut first);
+        assert_eq!(was_much, is_much, "{asked} decided");
+        assert_eq!(alone.member.database().last_zxid(), before);
+        assert!(matches!(first[..], [Output::Disk(_)]), "{first:?}");
+        alone.member.answer(at, &mut alone.disk, &mut second);
+        assert_eq!(alone.member.database().last_zxid().0, before.0 + i64::from(asked));
+        assert!(matches!(second[..], [Output::Send { .. }]), "{second:?}");
+    }
 }
 
 /// Compat: a ping is answered with xid -2 whatever it was sent with.
