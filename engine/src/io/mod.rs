@@ -341,8 +341,8 @@ pub struct ReactorOptions {
 impl Default for ReactorOptions {
     fn default() -> Self {
         Self {
-            receive_buffers: 512,
-            receive_buffer_bytes: 16 << 10,
+            receive_buffers: 128,
+            receive_buffer_bytes: 64 << 10,
             submissions: 1024,
             completions: 16384,
         }
