@@ -14,6 +14,7 @@ use std::io::{self, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -300,10 +301,16 @@ fn members(ports: &[u16]) -> String {
     })
 }
 
+/// Ports nobody listens on. They are free until their server takes them, so what one call has
+/// looked at, no other of this process does.
 fn free_ports(count: usize) -> Result<Vec<u16>, EnsembleError> {
+    static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
     // Somewhere else for each process, so that two runs beside each other seldom meet.
-    let first = PORTS.start + (std::process::id() % 700) as u16 * 13;
-    let all = (first..PORTS.end).chain(PORTS.start..first);
+    let first = std::process::id() as usize % 700 * 13;
+    let all = (0..PORTS.len()).map(|_| {
+        let place = first + LOOKED_AT.fetch_add(1, Ordering::Relaxed);
+        PORTS.start + (place % PORTS.len()) as u16
+    });
     let free = all.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
     let ports: Vec<u16> = free.take(count).collect();
     if ports.len() == count { Ok(ports) } else { Err(EnsembleError::NoPort) }
@@ -331,9 +338,10 @@ mod tests {
 
     #[test]
     fn ports_are_free_and_different() {
-        let mut ports = free_ports(9).unwrap();
+        let mut ports = [free_ports(9).unwrap(), free_ports(9).unwrap()].concat();
+        ports.sort_unstable();
         ports.dedup();
-        assert_eq!(ports.len(), 9);
+        assert_eq!(ports.len(), 18, "also in two calls, before a server takes them");
     }
 
     #[test]
