@@ -285,8 +285,8 @@ pub trait Reactor {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     pub turns: u64,
-    /// Calls into the kernel to hand over and to wait: as many as turns, unless `submissions` was
-    /// too small for one.
+    /// Calls into the kernel to hand over and to wait: one a turn, more where `submissions` was too
+    /// small for one, and one where `hand_over` had something.
     pub enters: u64,
     /// Operations that found the submission queue full and were carried over.
     pub carried: u64,

@@ -348,6 +348,7 @@ mod tests {
         let runs: Vec<&[u8]> = ring.spans(*after, most).collect();
         assert_eq!(runs.concat(), expected);
         let zxids: Vec<Zxid> = ring.zxids(*after, ring.last()).collect();
+        assert_eq!(ring.count(*after, ring.last()), zxids.len());
         assert!(zxids.iter().eq(kept.iter().map(|(zxid, _)| zxid).filter(|zxid| *zxid > after)));
     }
 

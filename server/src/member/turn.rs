@@ -15,8 +15,8 @@ use super::{Fatal, Member, Moment, Output, Role};
 use crate::proof::Proof;
 use crate::wire::SessionId;
 
-/// Decided txns from which on the others do not wait until they are applied here: fewer take less
-/// than one more system call.
+/// Decided txns from which on the others do not wait until they are applied here. Not tuned: 128
+/// did as well (`perf/notebook.md`).
 const MUCH_DECIDED: usize = 32;
 
 impl Member {
@@ -61,13 +61,13 @@ impl Member {
 
     /// Ends a turn, both halves of it.
     pub fn end_turn(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) {
-        self.leave(at, disk, out);
+        self.hand_out(at, disk, out);
         self.answer(at, disk, out);
     }
 
-    /// Ends a turn's first half: what gathered for the others and the log goes out. Answers whether
+    /// Ends a turn's first half: what gathered for the others and the log is handed out. `true` if
     /// the second half is so much work that this should be on its way meanwhile.
-    pub fn leave(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) -> bool {
+    pub fn hand_out(&mut self, at: Moment, disk: &mut dyn Disk, out: &mut Vec<Output>) -> bool {
         self.checkpoint_turn();
         self.release_throttled(at);
         let proposed = std::mem::replace(&mut self.proposed, self.replica.proposals().last());
@@ -79,13 +79,13 @@ impl Member {
         self.carry_out(at, disk);
         let decided = self.replica.proposals().count(self.db.last_zxid(), self.decided);
         let is_much = decided >= MUCH_DECIDED;
-        // Somebody waits for the answers, and with nothing proposed nobody for the packets.
+        // Somebody waits for the answers, and with nothing proposed nobody for the packets, unless
+        // they tell of much that the others can apply meanwhile.
         if only_commits && !is_much {
             self.after_answers.extend(self.outputs.drain(before..));
         }
-        let leaves = !self.outputs.is_empty();
         out.append(&mut self.outputs);
-        is_much && leaves
+        is_much
     }
 
     /// Ends a turn's second half: what is decided is applied and answered.

@@ -163,8 +163,12 @@ impl Core {
     fn end_turn(&mut self, reactor: &mut dyn Reactor) -> Result<(), Failure> {
         let at = moment();
         let mut outputs = std::mem::take(&mut self.outputs);
-        let is_much_left = self.member.leave(at, &mut self.disk, &mut outputs);
+        let is_much_left = self.member.hand_out(at, &mut self.disk, &mut outputs);
         self.carry_all_out(&mut outputs, reactor.io());
+        // Law 8: after a failure nothing leaves and nobody is answered.
+        if self.fatal.is_some() {
+            return Ok(());
+        }
         if is_much_left {
             reactor.hand_over().map_err(Failure::Reactor)?;
         }

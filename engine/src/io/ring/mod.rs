@@ -2,8 +2,8 @@
 //!
 //! Every operation carries a name, `kind:8 | slot:24 | generation:32`, from which its completion
 //! finds back. Operations are gathered in the submission queue, those that do not fit in `carried`,
-//! and leave with the next enter; there is one enter a turn, and it always asks for completions,
-//! because that is when they are made (`setup`).
+//! and leave with the next enter. A turn has one, which always asks for completions, because that is
+//! when they are made (`setup`); what is handed over between turns has one of its own, which does not.
 //!
 //! Invariants:
 //! - R1. Memory named in an operation stays where it is and unchanged until the operation's last
@@ -188,8 +188,14 @@ impl Ring {
         true
     }
 
-    /// The one system call.
-    fn enter(&mut self, want: u32, timeout: Option<Duration>) -> Result<(), ReactorError> {
+    /// The one kind of system call. Interruptions, a timeout and a kernel short of room all mean
+    /// the same: see what has come, and go on with the next turn.
+    fn enter(
+        &mut self,
+        flags: EnterFlags,
+        want: u32,
+        timeout: Option<Duration>,
+    ) -> Result<(), ReactorError> {
         self.counters.enters += 1;
         let submit = self.ring.submission().len() as u32;
         let timespec = timeout.map(Timespec::from);
@@ -200,8 +206,14 @@ impl Ring {
         // Safety: EXT_ARG is among the flags and `SubmitArgs` is the kernel's structure for it; it
         // and the timespec it points to live until the call returns. Entries hold R1.
         let entered =
-            unsafe { self.ring.submitter().enter(submit, want, self.flags.bits(), Some(&args)) };
-        entered.map(drop).or_else(|error| setup::may_go_on("io_uring_enter", &error))
+            unsafe { self.ring.submitter().enter(submit, want, flags.bits(), Some(&args)) };
+        match entered {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
+                _ => Err(setup::failed("io_uring_enter", &error)),
+            },
+        }
     }
 
     fn take_completions(&mut self) {
@@ -359,18 +371,10 @@ impl Driver for Ring {
 
     fn hand_over(&mut self) -> Result<(), ReactorError> {
         self.unload();
-        self.counters.enters += 1;
-        let submit = self.ring.submission().len() as u32;
-        // Safety: no argument is given; entries hold R1.
-        let entered = unsafe {
-            self.ring.submitter().enter::<libc::sigset_t>(
-                submit,
-                0,
-                EnterFlags::empty().bits(),
-                None,
-            )
-        };
-        entered.map(drop).or_else(|error| setup::may_go_on("io_uring_enter", &error))
+        if self.ring.submission().is_empty() {
+            return Ok(());
+        }
+        self.enter(self.flags.difference(EnterFlags::GETEVENTS), 0, None)
     }
 
     fn wait(
@@ -384,12 +388,12 @@ impl Driver for Ring {
         // A queue too short for one turn's operations costs further calls; whether the kernel
         // takes them or not, completions are looked at in between.
         while !self.unload() {
-            self.enter(0, Some(Duration::ZERO))?;
+            self.enter(self.flags, 0, Some(Duration::ZERO))?;
             self.take_completions();
         }
         let has_news = !self.completions.is_empty() || !self.ready.is_empty();
         let want = u32::from(timeout != Some(Duration::ZERO) && !has_news);
-        self.enter(want, timeout)?;
+        self.enter(self.flags, want, timeout)?;
         self.take_completions();
         Ok(())
     }

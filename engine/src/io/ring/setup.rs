@@ -93,15 +93,6 @@ fn make_ring(
     Err(ReactorError { verb: "cannot make an io_uring", errno: refused })
 }
 
-/// Interruptions, a timeout and a kernel short of room all mean the same: see what has come, and go
-/// on with the next turn.
-pub(super) fn may_go_on(verb: &'static str, error: &std::io::Error) -> Result<(), ReactorError> {
-    match error.raw_os_error() {
-        Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
-        _ => Err(failed(verb, error)),
-    }
-}
-
 pub(super) fn failed(verb: &'static str, error: &std::io::Error) -> ReactorError {
     ReactorError { verb, errno: errno_of(error) }
 }

@@ -92,7 +92,7 @@ fn what_others_wait_for_leaves_before_much_is_applied() {
         let before = alone.member.database().last_zxid();
 
         let (mut first, mut second) = (Vec::new(), Vec::new());
-        let was_much = alone.member.leave(at, &mut alone.disk, &mut first);
+        let was_much = alone.member.hand_out(at, &mut alone.disk, &mut first);
         assert_eq!(was_much, is_much, "{asked} decided");
         assert_eq!(alone.member.database().last_zxid(), before);
         assert!(matches!(first[..], [Output::Disk(_)]), "{first:?}");
