@@ -57,11 +57,19 @@ def cell(request: pytest.FixtureRequest, java_version: str) -> Iterator[Cells]:
         matrix.record(java_version, role, scenario, passed, request.node.nodeid)
 
 
+# The ways to reach the kernel, by the names that tests go by.
+REACTORS = {
+    "uring": {"ringkeeper.io": "uring"},
+    "poll": {"ringkeeper.io": "poll"},
+    "net": {"ringkeeper.io": "uring", "ringkeeper.netThreads": "2"},
+}
+
+
 @pytest.fixture(scope="session")
 def io(request: pytest.FixtureRequest, kind: Kind) -> dict[str, str]:
-    """Properties of the server under test; suites that run both reactors parametrize this."""
-    backend = getattr(request, "param", "")
-    return {"ringkeeper.io": backend} if backend and kind.name == "ringkeeper" else {}
+    """Properties of the server under test; suites that run several reactors parametrize this."""
+    name = getattr(request, "param", "")
+    return REACTORS[name] if name and kind.name == "ringkeeper" else {}
 
 
 @pytest.fixture(scope="session")

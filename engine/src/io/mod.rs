@@ -51,6 +51,7 @@ mod tests;
 use std::fmt;
 use std::io::Error as OsError;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,12 +79,30 @@ impl fmt::Debug for ListenerId {
     }
 }
 
+/// A connection that was accepted and belongs to no reactor: for [`Io::adopt`], on whatever thread.
+/// Dropped, it is closed.
+#[derive(Debug)]
+pub struct Socket {
+    fd: OwnedFd,
+    peer: SocketAddr,
+}
+
+impl Socket {
+    /// The other side's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
 /// What has happened. `token` is what the owner gave the connection ([`Io::connect`],
 /// [`Io::set_token`]); 0 until then.
 #[derive(Debug)]
 pub enum Completion<'a> {
     /// Somebody has connected to us. Receiving has begun.
     Accepted { listener: ListenerId, conn: ConnId, peer: SocketAddr },
+    /// Somebody has connected to a listener whose connections are for others
+    /// ([`Io::accept_for_others`]). Nothing is received on it here.
+    Handed { listener: ListenerId, socket: Socket },
     /// Our dial succeeded. Receiving has begun. One that fails ends in `Closed`.
     Connected { conn: ConnId, token: u64 },
     /// Bytes, in the order sent, cut anywhere. Never empty.
@@ -182,6 +201,13 @@ pub trait Io {
     /// From here on a killed process takes this connection with it at once, so that the other side
     /// hears of its end. Costs two system calls for what comes on it.
     fn loosen(&mut self, conn: ConnId);
+
+    /// From here on what this listener accepts is `Handed` to the owner, for another reactor.
+    fn accept_for_others(&mut self, listener: ListenerId);
+
+    /// Takes over a connection that another reactor of the same backend has accepted. Receiving
+    /// begins, under this token from its first byte.
+    fn adopt(&mut self, socket: Socket, token: u64) -> ConnId;
 
     /// Dials `to`. Ends in `Connected`, or in `Closed` after `timeout` at the latest. Bytes may be
     /// given to send at once.

@@ -39,6 +39,7 @@ impl<D: Driver> Turning<D> {
             Told::Accepted { listener, conn, peer } => {
                 Completion::Accepted { listener, conn, peer }
             }
+            Told::Handed { listener, socket } => Completion::Handed { listener, socket },
             Told::Connected { conn, token } => Completion::Connected { conn, token },
             Told::Room { conn, token } => Completion::Room { conn, token },
             Told::Closed { conn, token, why } => Completion::Closed { conn, token, why },

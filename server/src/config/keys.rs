@@ -283,6 +283,7 @@ const TABLE: &[Key] = &[
     key("java.security.auth.login.config", Flag, SASL_OFF),
 
     key("ringkeeper.io", Own, Acted),
+    key("ringkeeper.netThreads", Own, Acted),
     key("ringkeeper.diskBudget", Own, Acted),
     key("ringkeeper.proof", Own, Acted),
 ];

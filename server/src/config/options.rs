@@ -197,6 +197,8 @@ pub struct Config {
     pub throttle: Throttle,
     pub admin: AdminOptions,
     pub io: IoBackend,
+    /// `ringkeeper.netThreads`: threads that have the clients' sockets; none: the core has them.
+    pub net_threads: usize,
     /// `ringkeeper.proof`: this observer compares every txn's digest, and reports. Never set
     /// elsewhere than on an observer.
     pub proof: bool,

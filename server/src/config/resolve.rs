@@ -20,6 +20,8 @@ const PORT_MAX: i64 = 65_535;
 const INT_MAX: i64 = i32::MAX as i64;
 
 const CONNECTIONS_MAX_DEFAULT: u32 = 65_535;
+/// A machine with more cores than this has other bounds first: one core applies every write.
+const NET_THREADS_MAX: usize = 64;
 const SNAPSHOTS_KEPT_LEAST: i64 = 3;
 const DISK_BUDGET_DEFAULT: u64 = 10 << 30;
 /// Less would leave no room for the log to turn over between two snapshots.
@@ -78,6 +80,7 @@ impl RawConfig {
             throttle: throttle(&mut typed),
             admin: AdminOptions { whitelist: whitelist(&typed) },
             io: io_backend(&mut typed),
+            net_threads: net_threads(&mut typed),
             proof: false,
             warnings: Vec::new(),
         };
@@ -360,6 +363,21 @@ fn proof(typed: &mut Typed<'_>, config: &Config) -> bool {
         typed.fault(setting, key, fault, "take digest.enabled out");
     }
     true
+}
+
+fn net_threads(typed: &mut Typed<'_>) -> usize {
+    let key = "ringkeeper.netThreads";
+    let Some(setting) = typed.setting(key, Form::Own) else { return 0 };
+    match typed::parse_number(&setting.value).and_then(|count| usize::try_from(count).ok()) {
+        Some(count) if count <= NET_THREADS_MAX => count,
+        _ => {
+            let fault = format!("\"{}\" is no number of threads", setting.value);
+            let hint =
+                format!("give one from 0 to {NET_THREADS_MAX}; with 0 the core serves clients");
+            typed.fault(setting, key, fault, hint);
+            0
+        }
+    }
 }
 
 fn io_backend(typed: &mut Typed<'_>) -> IoBackend {

@@ -60,6 +60,7 @@ fn a_minimal_file_has_zookeepers_defaults() {
     assert!(config.tree.digests && !config.tree.extended_types && !config.acl.skips_checks);
     assert!(config.admin.whitelist.is_empty());
     assert_eq!(config.io, IoBackend::Auto);
+    assert_eq!(config.net_threads, 0, "the core serves clients");
     assert_eq!(config.warnings, []);
 }
 
@@ -85,7 +86,8 @@ fn an_ensemble_needs_three_lines_more_and_a_myid() {
 fn all_faults_are_reported_at_once_in_the_order_of_the_lines() {
     check_faults(
         "tickTime=0\nclientPort=70000\nelectionAlg=0\nstandaloneEnabled=yes\n\
-         maxClientCnxns=many\npeerType=leader\nreconfigEnabled=1\nringkeeper.io=dma\n",
+         maxClientCnxns=many\npeerType=leader\nreconfigEnabled=1\nringkeeper.io=dma\n\
+         ringkeeper.netThreads=65\n",
         None,
         &[
             "zoo.cfg: dataDir: dataDir is not set",
@@ -99,6 +101,7 @@ fn all_faults_are_reported_at_once_in_the_order_of_the_lines() {
             "zoo.cfg:7: reconfigEnabled: Invalid option 1 for reconfigEnabled. \
              Choose 'true' or 'false.'",
             "zoo.cfg:8: ringkeeper.io: \"dma\" is no backend",
+            "zoo.cfg:9: ringkeeper.netThreads: \"65\" is no number of threads",
         ],
     );
 }
@@ -278,6 +281,7 @@ fn properties_and_flags_reach_their_fields() {
         "zookeeper.4lw.commands.whitelist=*",
         "zookeeper.skipACL=yes",
         "ringkeeper.io=poll",
+        "ringkeeper.netThreads=2",
         "znode.container.checkIntervalMs=5",
     ];
     let file = format!("{MINIMAL}4lw.commands.whitelist=mntr, ruok ,\nringkeeper.diskBudget=2g\n");
@@ -287,6 +291,7 @@ fn properties_and_flags_reach_their_fields() {
     assert_eq!(config.admin.whitelist, ["mntr", "ruok"], "the file overrides the flag");
     assert!(config.acl.skips_checks);
     assert_eq!(config.io, IoBackend::Poll);
+    assert_eq!(config.net_threads, 2);
     assert_eq!(config.tree.container_check_interval_ms, 5);
     assert_eq!(config.data.disk_budget_bytes, 2 << 30);
 }

@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringkeeper_engine::io::files::{Directory, FileDisk};
-use ringkeeper_engine::io::{self, Io, ListenerId, Reactor, ReactorOptions, entropy};
+use ringkeeper_engine::io::{self, Backend, Io, ListenerId, Reactor, ReactorOptions, entropy};
 use ringkeeper_engine::log::{Log, LogOptions, Opened, beginning};
 use ringkeeper_engine::quorum::{Address, Ensemble};
 use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
 use tracing::{info, warn};
 
 use super::background::{Answers, Background};
+use super::clients::Clients;
 use super::core::{Core, Listeners, Parts};
 use super::fatal::{self, DATA_DIRECTORY, UNEXPECTED};
 use super::import::{Beside, DataFolders, ImportRefusal, beside, import_version2};
+use super::net::Net;
 use super::passage::passage;
 use super::signals;
 use crate::admin::Environment;
@@ -108,9 +110,12 @@ fn refuse_stale(config: &Config, disk: &mut FileDisk, opened: &Opened) -> Result
 
 fn run(config: Config) -> Result<(), Refusal> {
     let directory = directory(&config)?;
-    let mut reactor = reactor(&config, &directory)?;
+    let backend = backend(&config)?;
+    let mut reactor = io::start(backend, &ReactorOptions::default(), Some(Arc::clone(&directory)))
+        .map_err(|error| refused(UNEXPECTED, error))?;
     info!("{}", reactor.describe());
     let mut disk = FileDisk::new(Arc::clone(&directory));
+    let clients = clients(&config, backend, &*reactor)?;
     let listeners = listen(&config, reactor.io())?;
     // Until the core's first turn nobody else writes what is read here.
     disk.read_ahead(BYTES_KEPT);
@@ -127,21 +132,31 @@ fn run(config: Config) -> Result<(), Refusal> {
         background,
         done: answers,
         listeners,
+        clients,
         dial_timeout: Duration::from_millis(quorum.map_or(5000, |quorum| quorum.dial_timeout_ms)),
         tcp_keep_alive: quorum.is_some_and(|quorum| quorum.tcp_keep_alive),
     });
     core.run(&mut *reactor).map_err(|reason| refused(UNEXPECTED, reason))
 }
 
-fn reactor(config: &Config, directory: &Arc<Directory>) -> Result<Box<dyn Reactor>, Refusal> {
+fn backend(config: &Config) -> Result<Backend, Refusal> {
     let forced = match config.io {
         IoBackend::Auto => None,
         IoBackend::Uring => Some("uring"),
         IoBackend::Poll => Some("poll"),
     };
-    let backend = io::probe(forced).map_err(|error| refused(UNEXPECTED, error))?;
-    io::start(backend, &ReactorOptions::default(), Some(Arc::clone(directory)))
-        .map_err(|error| refused(UNEXPECTED, error))
+    io::probe(forced).map_err(|error| refused(UNEXPECTED, error))
+}
+
+/// Nobody yet, and the threads that are to have their sockets.
+fn clients(config: &Config, backend: Backend, core: &dyn Reactor) -> Result<Clients, Refusal> {
+    let count = config.net_threads;
+    if count > 0 {
+        info!(count, "clients' sockets are served by net threads");
+    }
+    let nets = (0..count).map(|number| Net::start(number, backend, core.waker()));
+    let nets = nets.collect::<Result<_, _>>();
+    nets.map(Clients::new).map_err(|error| refused(UNEXPECTED, error))
 }
 
 /// Opens the log, and makes the tree of the snapshot and of what the log has read meanwhile.
@@ -222,6 +237,9 @@ fn listen(config: &Config, io: &mut dyn Io) -> Result<Listeners, Refusal> {
         let host = client.host.as_deref().unwrap_or("0.0.0.0");
         let backlog = u16::try_from(client.backlog).unwrap_or(u16::MAX);
         let (listener, at) = open(io, host, client.port, backlog, UNEXPECTED)?;
+        if config.net_threads > 0 {
+            io.accept_for_others(listener);
+        }
         info!("clients are served at {at}");
         listeners.client = Some(listener);
     }

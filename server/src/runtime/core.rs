@@ -13,25 +13,25 @@ use hashbrown::HashMap;
 use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::io::files::FileDisk;
 use ringkeeper_engine::io::{
-    self, Completion, Handler, Io, ListenerId, Reactor, ReactorError, clock,
+    self, Completion, Handler, Io, ListenerId, Reactor, ReactorError, Socket, clock,
 };
 use ringkeeper_engine::quorum::Address;
 use ringkeeper_engine::replica::{Event, Port};
 use tracing::{debug, info};
 
 use super::background::{Background, Done, Job};
+use super::client_socket::Given;
+use super::clients::Clients;
 use super::names::{Found, Names};
+use super::net::{Heard, HeardBatch};
 use crate::member::{Fatal, Member, Moment, Output};
 use crate::watch::ConnId;
 
 /// Clients and peers share the reactor's tokens; this bit tells a peer's.
 const PEER: u64 = 1 << 63;
 
-/// Unsent bytes above which a client is not read until it has taken some of them.
-const CLIENT_UNSENT_PAUSE: usize = 1 << 20;
-
-/// Unsent bytes above which a client that does not read is dropped.
-const CLIENT_UNSENT_MAX: usize = 16 << 20;
+/// How soon a net thread that had no room for the core's orders is asked again.
+const KEPT_ORDERS_RETRY_MS: u64 = 1;
 
 /// How long a stopping server goes on answering what is under way.
 const DRAIN_MS: u64 = 3_000;
@@ -73,13 +73,14 @@ pub(super) struct Core {
     listeners: Listeners,
     dial_timeout: Duration,
     tcp_keep_alive: bool,
-    clients: HashMap<ConnId, io::ConnId, foldhash::fast::FixedState>,
+    clients: Clients,
     links: HashMap<u64, Link, foldhash::fast::FixedState>,
     /// Links that were given something to send and may not have sent all of it.
     sending: Vec<LinkId>,
     accepted_links: u64,
     outputs: Vec<Output>,
     fatal: Option<Fatal>,
+    failed_net: Option<ReactorError>,
     stopping_since: Option<u64>,
     quiet_turns: u32,
 }
@@ -99,13 +100,14 @@ pub(super) struct Parts {
     pub background: Background,
     pub done: Receiver<Done>,
     pub listeners: Listeners,
+    pub clients: Clients,
     pub dial_timeout: Duration,
     pub tcp_keep_alive: bool,
 }
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { member, disk, background, done, listeners, .. } = parts;
+        let Parts { member, disk, background, done, listeners, clients, .. } = parts;
         Self {
             member,
             disk,
@@ -115,12 +117,13 @@ impl Core {
             listeners,
             dial_timeout: parts.dial_timeout,
             tcp_keep_alive: parts.tcp_keep_alive,
-            clients: HashMap::default(),
+            clients,
             links: HashMap::default(),
             sending: Vec::new(),
             accepted_links: 0,
             outputs: Vec::new(),
             fatal: None,
+            failed_net: None,
             stopping_since: None,
             quiet_turns: 0,
         }
@@ -141,6 +144,9 @@ impl Core {
             }
             let timeout = self.timeout();
             reactor.turn(timeout, &mut self).map_err(Failure::Reactor)?;
+            if let Some(error) = self.failed_net {
+                return Err(Failure::Reactor(error));
+            }
             self.report_unsent(reactor.io());
             let at = moment();
             if self.member.deadline().is_some_and(|deadline| deadline <= at.now) {
@@ -156,7 +162,8 @@ impl Core {
         let now = clock::now();
         let drain = self.stopping_since.map(|_| 20);
         let deadline = self.member.deadline().map(|deadline| deadline.since(now));
-        [drain, deadline].into_iter().flatten().min().map(Duration::from_millis)
+        let kept = self.clients.has_kept().then_some(KEPT_ORDERS_RETRY_MS);
+        [drain, deadline, kept].into_iter().flatten().min().map(Duration::from_millis)
     }
 
     /// Lets the member end its turn and carries out what it asks for.
@@ -175,7 +182,8 @@ impl Core {
         self.member.answer(at, &mut self.disk, &mut outputs);
         self.carry_all_out(&mut outputs, reactor.io());
         self.outputs = outputs;
-        Ok(())
+        let member = &mut self.member;
+        self.clients.hand_over(|spent| member.recycle(spent)).map_err(Failure::Reactor)
     }
 
     fn carry_all_out(&mut self, outputs: &mut Vec<Output>, io: &mut dyn Io) {
@@ -187,26 +195,10 @@ impl Core {
     fn carry_out(&mut self, output: Output, io: &mut dyn Io) {
         match output {
             Output::Send { conn, bytes } => self.send_client(conn, bytes, io),
-            Output::Close { conn } => {
-                if let Some(conn) = self.clients.remove(&conn) {
-                    io.abort(conn);
-                }
-            }
-            Output::CloseAfterSending { conn } => {
-                if let Some(conn) = self.clients.remove(&conn) {
-                    io.close(conn);
-                }
-            }
-            Output::Pause { conn } => {
-                if let Some(conn) = self.clients.get(&conn) {
-                    io.pause(*conn);
-                }
-            }
-            Output::Resume { conn } => {
-                if let Some(conn) = self.clients.get(&conn) {
-                    io.resume(*conn);
-                }
-            }
+            Output::Close { conn } => self.clients.abort(conn, io),
+            Output::CloseAfterSending { conn } => self.clients.close(conn, io),
+            Output::Pause { conn } => self.clients.pause(conn, io),
+            Output::Resume { conn } => self.clients.resume(conn, io),
             Output::Disk(op) => io.disk(op),
             Output::Dial { link, to, port, addresses } => {
                 self.dial(link, to, port, &addresses, io);
@@ -223,17 +215,10 @@ impl Core {
     }
 
     fn send_client(&mut self, id: ConnId, bytes: Vec<u8>, io: &mut dyn Io) {
-        let Some(conn) = self.clients.get(&id).copied() else { return };
-        self.member.recycle(io.send_owned(conn, bytes));
-        let unsent = io.unsent(conn);
-        if unsent > CLIENT_UNSENT_MAX {
-            info!(peer = ?io.peer(conn), unsent, "connection closed: the client does not read");
-            io.abort(conn);
-            self.clients.remove(&id);
-            self.member.disconnected(id);
-        } else if unsent > CLIENT_UNSENT_PAUSE {
-            io.pause(conn);
-            io.tell_room(conn, CLIENT_UNSENT_PAUSE / 2);
+        let Some(Given { spare, is_dropped }) = self.clients.send(id, bytes, io) else { return };
+        self.member.recycle(spare);
+        if is_dropped {
+            self.client_gone(id);
         }
     }
 
@@ -327,13 +312,57 @@ impl Core {
         self.peer_event(Event::LinkUp { link, port, dialed: None });
     }
 
+    /// A client whose socket a net thread is to have. One that is refused is closed by its drop.
+    fn handed(&mut self, socket: Socket) {
+        if let Some(id) = self.member.accept(moment(), socket.peer()) {
+            self.clients.hand_on(id, socket);
+        }
+    }
+
+    fn client_gone(&mut self, id: ConnId) {
+        if self.clients.remove(id) {
+            self.member.disconnected(id);
+        }
+    }
+
+    /// What the net threads have heard.
+    fn hear_nets(&mut self) {
+        for net in 0..self.clients.nets() {
+            loop {
+                match self.clients.take_heard(net) {
+                    Ok(Some(batch)) => {
+                        self.hear(&batch);
+                        self.clients.give_back(net, batch);
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.failed_net = Some(error);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, batch: &HeardBatch) {
+        let mut rest = &batch.bytes[..];
+        for heard in &batch.heard {
+            match *heard {
+                Heard::Received { client, count } => {
+                    let (bytes, after) = rest.split_at(count);
+                    rest = after;
+                    self.member.received(moment(), client, bytes);
+                }
+                Heard::Ended { client } => self.client_gone(client),
+            }
+        }
+    }
+
     fn closed(&mut self, token: u64, why: io::CloseReason) {
         if token & PEER == 0 {
             let id = ConnId(token);
-            if self.clients.remove(&id).is_some() {
-                debug!(?id, %why, "client connection ended");
-                self.member.disconnected(id);
-            }
+            debug!(?id, %why, "client connection ended");
+            self.client_gone(id);
         } else if self.links.remove(&(token & !PEER)).is_some() {
             let link = LinkId(token & !PEER);
             debug!(?link, %why, "link to a server ended");
@@ -342,8 +371,9 @@ impl Core {
         }
     }
 
-    /// What the background has finished, and what the operator wants.
+    /// What net threads have heard, what the background has finished, and what the operator wants.
     fn woken(&mut self, io: &mut dyn Io) {
+        self.hear_nets();
         while let Ok(done) = self.done.try_recv() {
             match done {
                 Done::Snapshot(done) => self.member.snapshot_done(done, &mut self.disk),
@@ -380,6 +410,7 @@ impl Handler for Core {
     fn on(&mut self, completion: Completion<'_>, io: &mut dyn Io) {
         match completion {
             Completion::Accepted { listener, conn, .. } => self.accepted(listener, conn, io),
+            Completion::Handed { socket, .. } => self.handed(socket),
             Completion::Connected { token, .. } => {
                 let link = LinkId(token & !PEER);
                 if let Some(Link { port, dialed, .. }) = self.links.get(&link.0) {

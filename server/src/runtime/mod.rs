@@ -2,17 +2,22 @@
 //!
 //! Two threads. The *core* turns the reactor and runs the member: every client, every peer, the
 //! log and the tree. The *background* does what may take long and nobody waits for: new segments,
-//! snapshot files, old files. They pass messages over channels and wake each other; nothing is
-//! shared.
+//! snapshot files, old files. Where an operator asks for them, *net* threads have the clients'
+//! sockets, and the core what their bytes mean. They pass messages over channels and wake each
+//! other; nothing is shared.
 //!
 //! Not here: any decision about data (`member`, `engine`).
 
 mod background;
 mod boot;
+mod client_socket;
+mod clients;
 mod core;
 mod fatal;
 mod import;
+mod mailbox;
 mod names;
+mod net;
 mod passage;
 mod quickstart;
 mod signals;

@@ -15,6 +15,7 @@ from rig.system import Kind, Server, System
 from rig.wire import Connection
 
 MEMORY_GROWTH_MIB = 200
+STANDALONE = {"extendedTypesEnabled": "true", "enforceQuota": "true"}
 
 _numbers = itertools.count(1)
 
@@ -43,18 +44,25 @@ def memory_mib(server: Server) -> int:
 @pytest.fixture(scope="session")
 def standalone(kind: Kind, request: pytest.FixtureRequest) -> Iterator[Server]:
     """One server with extended types and quotas on."""
-    config = {"extendedTypesEnabled": "true", "enforceQuota": "true"}
-    system = System(kind, 1, config).start()
+    system = System(kind, 1, STANDALONE).start()
     yield system.servers[0]
     system.stop(keep=request.session.testsfailed > 0)
 
 
-@pytest.fixture(params=["standalone", "leader", "follower"])
+@pytest.fixture(scope="session")
+def standalone_net(kind: Kind, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The same, with net threads."""
+    system = System(kind, 1, {**STANDALONE, "ringkeeper.netThreads": "2"}).start()
+    yield system.servers[0]
+    system.stop(keep=request.session.testsfailed > 0)
+
+
+@pytest.fixture(params=["standalone", "standalone_net", "leader", "follower"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server of each role; after the test all of its ensemble serve, and none has grown fat."""
     role = request.param
-    if role == "standalone":
-        target = request.getfixturevalue("standalone")
+    if role.startswith("standalone"):
+        target = request.getfixturevalue(role)
         everyone = [target]
     else:
         system: System = request.getfixturevalue("ensemble")

@@ -12,16 +12,16 @@ from kazoo.retry import KazooRetry
 from rig.system import Server, System
 
 Connect = Callable[..., KazooClient]
-BACKENDS = ["uring", "poll"]
+REACTORS = ["uring", "poll", "net"]
 
 _numbers = itertools.count(1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Both reactors serve real clients; Apache ZooKeeper has one."""
+    """Both reactors serve real clients, and so do net threads; Apache ZooKeeper has one way."""
     if "io" in metafunc.fixturenames:
         ours = metafunc.config.getoption("--subject") == "ringkeeper"
-        metafunc.parametrize("io", BACKENDS if ours else ["java"], indirect=True, scope="session")
+        metafunc.parametrize("io", REACTORS if ours else ["java"], indirect=True, scope="session")
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ pub(super) fn is_alone(backend: Backend, name: &str) -> bool {
 #[derive(Debug)]
 pub(super) enum Event {
     Accepted(ConnId, SocketAddr),
+    Handed(Socket),
     Connected(ConnId, u64),
     Received(ConnId, u64, Vec<u8>),
     Room(ConnId),
@@ -94,6 +95,7 @@ impl Handler for Record {
     fn on(&mut self, completion: Completion<'_>, _: &mut dyn Io) {
         self.0.push_back(match completion {
             Completion::Accepted { conn, peer, .. } => Event::Accepted(conn, peer),
+            Completion::Handed { socket, .. } => Event::Handed(socket),
             Completion::Connected { conn, token } => Event::Connected(conn, token),
             Completion::Received { conn, token, bytes } => {
                 assert!(!bytes.is_empty(), "a reception has bytes");

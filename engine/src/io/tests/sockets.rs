@@ -6,7 +6,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{Bench, Event, LOCAL, is_alone, on_both_backends};
-use crate::io::{Backend, CloseReason, Completion, ConnId, Errno, Handler, Io, ReactorOptions};
+use crate::io::{
+    Backend, CloseReason, Completion, ConnId, Errno, Handler, Io, ReactorOptions, Socket,
+};
 
 on_both_backends! {
     what_is_sent_comes_back_however_it_is_cut
@@ -25,6 +27,8 @@ on_both_backends! {
     a_token_comes_with_what_follows
     an_ended_id_is_answered_with_nothing
     a_listener_closed_accepts_no_more
+    what_is_accepted_for_others_is_served_by_the_reactor_that_adopts_it
+    a_socket_that_nobody_adopts_is_closed
     a_port_in_use_is_said
     a_listener_without_descriptors_accepts_when_there_are_some
     a_waker_ends_a_wait_from_another_thread
@@ -398,6 +402,57 @@ fn an_ended_id_is_answered_with_nothing(backend: Backend) {
     let mut back = [0; 11];
     stream.read_exact(&mut back).unwrap();
     assert_eq!(&back, b"to somebody");
+}
+
+fn handed(bench: &mut Bench) -> Socket {
+    bench.until(|event| match event {
+        Event::Handed(socket) => Some(socket),
+        Event::Accepted(..) | Event::Received(..) => panic!("it is for others"),
+        _ => None,
+    })
+}
+
+fn what_is_accepted_for_others_is_served_by_the_reactor_that_adopts_it(backend: Backend) {
+    let mut accepting = Bench::new(backend);
+    let (listener, at) = accepting.listen();
+    accepting.io().accept_for_others(listener);
+    let client = other_side(move || {
+        let mut stream = TcpStream::connect(at).unwrap();
+        stream.write_all(b"said before anybody looks").unwrap();
+        let mut heard = [0; 6];
+        stream.read_exact(&mut heard).unwrap();
+        (stream.local_addr().unwrap(), heard)
+    });
+    let socket = handed(&mut accepting);
+    let peer = socket.peer();
+    let mut serving = Bench::new(backend);
+    let conn = serving.io().adopt(socket, 7);
+    let first = serving.until(|event| match event {
+        Event::Received(on, token, bytes) => Some((on, token, bytes)),
+        _ => None,
+    });
+    let (on, token, mut bytes) = first;
+    assert_eq!((on, token), (conn, 7), "its token is there from the first byte on");
+    if bytes.len() < 25 {
+        bytes.extend(serving.received(conn, 25 - bytes.len()));
+    }
+    assert_eq!(bytes, b"said before anybody looks");
+    serving.io().send(conn, b"heard!");
+    assert_eq!(serving.closed(conn), CloseReason::Ended);
+    assert_eq!(client.join().unwrap(), (peer, *b"heard!"));
+    assert_eq!(accepting.io().connections(), 0);
+}
+
+fn a_socket_that_nobody_adopts_is_closed(backend: Backend) {
+    let mut accepting = Bench::new(backend);
+    let (listener, at) = accepting.listen();
+    accepting.io().accept_for_others(listener);
+    let client = other_side(move || {
+        let mut stream = TcpStream::connect(at).unwrap();
+        stream.read(&mut [0; 1]).unwrap_or(0)
+    });
+    drop(handed(&mut accepting));
+    assert_eq!(client.join().unwrap(), 0);
 }
 
 fn a_listener_closed_accepts_no_more(backend: Backend) {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use super::{Alarm, CloseReason, ConnId, Connection, Errno, Key, ListenerId, Phase, Receiving};
-use super::{Told, World};
+use super::{Socket, Told, World};
 use crate::io::driver::{Driver, Raw, ReceiveEnd};
 use crate::io::{clock, socket};
 use crate::limits::{ACCEPT_RETRY_MS, CLOSE_LINGER_MS};
@@ -35,12 +35,17 @@ impl<D: Driver> World<D> {
     }
 
     fn accepted(&mut self, listener: Key, fd: OwnedFd) -> Option<Told> {
-        let is_wanted = self.listeners.get(listener).is_some_and(|listener| !listener.is_closing);
+        let wanted = self.listeners.get(listener).filter(|listener| !listener.is_closing);
+        let is_for_others = wanted.is_some_and(|listener| listener.is_for_others);
         // A peer that cannot be named has already gone.
-        let Some(peer) = socket::peer(&fd).filter(|_| is_wanted) else {
+        let Some(peer) = socket::peer(&fd).filter(|_| wanted.is_some()) else {
             self.driver.close(fd);
             return None;
         };
+        if is_for_others {
+            let socket = Socket { fd, peer };
+            return Some(Told::Handed { listener: ListenerId(listener), socket });
+        }
         let key = self.conns.insert(Connection::new(fd, peer, Phase::Open));
         self.receive(key);
         Some(Told::Accepted { listener: ListenerId(listener), conn: ConnId(key), peer })

@@ -30,7 +30,7 @@ use super::driver::{Driver, Lent};
 use super::files::Directory;
 use super::outbox::Pool;
 use super::slots::{Key, Slots};
-use super::{CloseReason, ConnId, Errno, Io, ListenError, ListenerId, clock, socket};
+use super::{CloseReason, ConnId, Errno, Io, ListenError, ListenerId, Socket, clock, socket};
 use crate::limits::CLOSE_LINGER_MS;
 use crate::log::{DiskDone, DiskOp};
 
@@ -40,6 +40,10 @@ pub(super) enum Told {
         listener: ListenerId,
         conn: ConnId,
         peer: SocketAddr,
+    },
+    Handed {
+        listener: ListenerId,
+        socket: Socket,
     },
     Connected {
         conn: ConnId,
@@ -76,6 +80,7 @@ struct Listener {
     is_accepting: bool,
     is_closing: bool,
     is_loose: bool,
+    is_for_others: bool,
 }
 
 pub(super) struct World<D: Driver> {
@@ -221,7 +226,13 @@ impl<D: Driver> Io for World<D> {
     ) -> Result<(ListenerId, SocketAddr), ListenError> {
         let (fd, bound) = socket::listening(at, backlog, D::SOCKET_FLAGS)
             .map_err(|errno| ListenError { at, errno: errno.into() })?;
-        let listener = Listener { fd, is_accepting: false, is_closing: false, is_loose: false };
+        let listener = Listener {
+            fd,
+            is_accepting: false,
+            is_closing: false,
+            is_loose: false,
+            is_for_others: false,
+        };
         let key = self.listeners.insert(listener);
         self.accept_again(key);
         Ok((ListenerId(key), bound))
@@ -249,6 +260,21 @@ impl<D: Driver> Io for World<D> {
             // It is begun again when it has ended.
             self.driver.cancel_accept(key, listener.fd.as_fd());
         }
+    }
+
+    fn accept_for_others(&mut self, listener: ListenerId) {
+        if let Some(listener) = self.listeners.get_mut(listener.0) {
+            listener.is_for_others = true;
+        }
+    }
+
+    fn adopt(&mut self, socket: Socket, token: u64) -> ConnId {
+        let Socket { fd, peer } = socket;
+        let mut conn = Connection::new(fd, peer, Phase::Open);
+        conn.token = token;
+        let key = self.conns.insert(conn);
+        self.receive(key);
+        ConnId(key)
     }
 
     fn loosen(&mut self, conn: ConnId) {
