@@ -67,14 +67,25 @@ struct Server {
 impl Ensemble {
     /// Starts `count` servers with their data below `folder` and waits until all serve.
     pub fn start(system: &System, count: usize, folder: &Path) -> Result<Self, EnsembleError> {
+        Self::start_with(system, count, folder, "")
+    }
+
+    /// The same, with further lines in each `zoo.cfg`.
+    pub fn start_with(
+        system: &System,
+        count: usize,
+        folder: &Path,
+        settings: &str,
+    ) -> Result<Self, EnsembleError> {
         let name = format!("ringkeeper-bench-{}-{}", std::process::id(), system.short_name());
         let folder = absolute(folder).join(name);
         let mut ensemble =
             Self { system: system.clone(), folder: folder.clone(), servers: Vec::new() };
         let ports = free_ports(3 * count)?;
         let members = if count == 1 { String::new() } else { members(&ports) };
+        let settings = format!("{members}{settings}");
         for (index, ports) in ports.chunks(3).enumerate() {
-            let server = Server::start(system, index + 1, ports[0], &members, &folder)?;
+            let server = Server::start(system, index + 1, ports[0], &settings, &folder)?;
             ensemble.servers.push(server);
         }
         ensemble.wait_serving()?;
@@ -229,12 +240,12 @@ impl Server {
         system: &System,
         id: usize,
         client: u16,
-        members: &str,
+        settings: &str,
         folder: &Path,
     ) -> Result<Self, EnsembleError> {
         let folder = folder.join(id.to_string());
         let failed = |error| EnsembleError::Folder(folder.clone(), error);
-        let zoo_cfg = write_files(&folder, id, client, members).map_err(failed)?;
+        let zoo_cfg = write_files(&folder, id, client, settings).map_err(failed)?;
         let log = folder.join("out.txt");
         let process = spawn(system, &zoo_cfg, &log)?;
         let client = SocketAddr::from((Ipv4Addr::LOCALHOST, client));
@@ -275,13 +286,13 @@ fn spawn(system: &System, zoo_cfg: &Path, log: &Path) -> Result<Child, EnsembleE
 }
 
 /// Makes a server's folder with `zoo.cfg` and `myid`.
-fn write_files(folder: &Path, id: usize, client: u16, members: &str) -> io::Result<PathBuf> {
+fn write_files(folder: &Path, id: usize, client: u16, settings: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let zoo_cfg = folder.join("zoo.cfg");
     let text = format!(
         "dataDir={}\nclientPort={client}\nclientPortAddress=127.0.0.1\ntickTime=2000\n\
          initLimit=10\nsyncLimit=5\nmaxClientCnxns=0\nadmin.enableServer=false\n\
-         4lw.commands.whitelist=*\n{members}",
+         4lw.commands.whitelist=*\n{settings}",
         folder.display()
     );
     let write = |path: &Path, text: &str| {

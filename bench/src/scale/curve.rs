@@ -12,6 +12,13 @@ const SERVERS: usize = 3;
 /// would measure only the queue.
 const OUTSTANDING_ALL: usize = 3000;
 
+/// The settings of each number of net threads, of both systems.
+const NET_THREADS: [&str; 3] = [
+    "ringkeeper.netThreads=0\nnio.numWorkerThreads=0\n",
+    "ringkeeper.netThreads=1\nnio.numWorkerThreads=1\n",
+    "ringkeeper.netThreads=2\nnio.numWorkerThreads=2\n",
+];
+
 /// What is turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Curve {
@@ -23,6 +30,8 @@ pub enum Curve {
     Payload,
     /// 1, 3 and 5 servers.
     Servers,
+    /// 0 to 2 threads that have the clients' sockets, of one server.
+    NetThreads,
     /// As many znodes as --znodes says, which the requests go to at random.
     Znodes,
 }
@@ -34,7 +43,16 @@ pub struct Point {
     /// The value of what is turned.
     pub size: usize,
     pub servers: usize,
+    /// Lines of `zoo.cfg` that the point wants: a server ignores the other system's.
+    pub settings: &'static str,
     pub shape: Shape,
+}
+
+impl Point {
+    /// Whether one ensemble serves both.
+    pub(super) fn shares_ensemble(&self, other: &Self) -> bool {
+        (self.servers, self.settings) == (other.servers, other.settings)
+    }
 }
 
 impl Curve {
@@ -44,6 +62,7 @@ impl Curve {
             Self::Outstanding => "outstanding",
             Self::Payload => "payload",
             Self::Servers => "servers",
+            Self::NetThreads => "net-threads",
             Self::Znodes => "znodes",
         }
     }
@@ -55,6 +74,7 @@ impl Curve {
             Self::Outstanding => &[1, 3, 10, 30, 100, 300, 1000],
             Self::Payload => &[0, 100, 1 << 10, 10 << 10, 64 << 10],
             Self::Servers => &[1, 3, 5],
+            Self::NetThreads => &[0, 1, 2],
             Self::Znodes => znodes,
         }
     }
@@ -80,6 +100,7 @@ impl Curve {
             Self::Outstanding => "scale-outstanding",
             Self::Payload => "scale-payload",
             Self::Servers => "scale-servers",
+            Self::NetThreads => "scale-net-threads",
             Self::Znodes => "scale-znodes",
         }
     }
@@ -90,6 +111,10 @@ impl Curve {
             Self::Outstanding => "More requests on their way on each of 30 connections.",
             Self::Payload => "More bytes of data in each request or answer.",
             Self::Servers => "More servers on the same machine: each write is written by all.",
+            Self::NetThreads => {
+                "More threads for the clients' sockets, of one server: of ZooKeeper these are \
+                 nio.numWorkerThreads."
+            }
             Self::Znodes => {
                 "More znodes of 100 bytes in the tree, which the requests go to at random."
             }
@@ -103,6 +128,7 @@ impl Curve {
             Self::Outstanding => "outstanding on each of 30 connections",
             Self::Payload => "data of a request",
             Self::Servers => "servers",
+            Self::NetThreads => "net threads of one server",
             Self::Znodes => "znodes",
         }
     }
@@ -111,6 +137,7 @@ impl Curve {
         let mut shape =
             Shape { mix, connections: 30, outstanding: 100, bytes: 100, znodes: 0, rate: None };
         let mut servers = SERVERS;
+        let mut settings = "";
         match self {
             Self::Connections => {
                 shape.connections = size;
@@ -123,9 +150,13 @@ impl Curve {
                 shape.outstanding = ((100 << 10) / size.max(1)).clamp(1, 100);
             }
             Self::Servers => servers = size,
+            Self::NetThreads => {
+                servers = 1;
+                settings = NET_THREADS[size];
+            }
             Self::Znodes => shape.znodes = size as u64,
         }
-        Point { curve: self, size, servers, shape }
+        Point { curve: self, size, servers, settings, shape }
     }
 }
 
@@ -144,6 +175,9 @@ mod tests {
         assert_eq!(points(Curve::Payload)[4].shape.outstanding, 1);
         assert_eq!(points(Curve::Payload)[0].shape.outstanding, 100);
         assert_eq!(points(Curve::Servers)[2].servers, 5);
+        let threads = points(Curve::NetThreads)[2];
+        assert_eq!((threads.servers, threads.size), (1, 2));
+        assert!(threads.settings.contains("ringkeeper.netThreads=2"));
         assert_eq!(points(Curve::Znodes)[1].shape.to_string(), "get:30x100/10000");
         assert_eq!(Curve::Payload.say(65_536), "64 KiB");
     }

@@ -1,7 +1,7 @@
 //! How the cost of an operation moves with one size at a time.
 //!
-//! A curve turns one size (connections, outstanding, payload, servers, znodes) and leaves the others
-//! at setData of 100 bytes, 30 connections, 100 outstanding, 3 servers. Each point is one run; with
+//! A curve turns one size (connections, outstanding, payload, servers, net threads, znodes) and leaves
+//! the others at setData of 100 bytes, 30 connections, 100 outstanding, 3 servers. Each point is one run; with
 //! two systems each has an ensemble of its own, both up at once, and they take turns point by
 //! point.
 //!
@@ -47,7 +47,7 @@ pub struct ScaleOptions {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "connections,outstanding,payload,servers,znodes"
+        default_value = "connections,outstanding,payload,servers,net-threads,znodes"
     )]
     pub curves: Vec<Curve>,
     /// What is asked.
@@ -89,7 +89,7 @@ pub fn run(options: &ScaleOptions, shows_progress: bool) -> Result<Scale, ScaleE
     let mut scale = Scale::new(options, &systems);
     for curve in &options.curves {
         let points = curve.points(options.mix, &options.znodes);
-        for points in points.chunk_by(|a, b| a.servers == b.servers) {
+        for points in points.chunk_by(Point::shares_ensemble) {
             let ensembles = start(options, &systems, points, shows_progress)?;
             for point in points {
                 for (system, ensemble) in systems.iter().zip(&ensembles) {
@@ -121,7 +121,7 @@ fn start(
         if shows_progress {
             eprintln!("starting {} of {system}", first.servers);
         }
-        let ensemble = Ensemble::start(system, first.servers, &options.data)?;
+        let ensemble = Ensemble::start_with(system, first.servers, &options.data, first.settings)?;
         if matches!(system, System::ZooKeeper { .. }) {
             let warm = ScaleOptions { seconds: WARMUP_SECONDS, ..options.clone() };
             measure(&warm, system, &ensemble, first, shows_progress)?;
