@@ -12,8 +12,8 @@ use super::Member;
 use super::options::owner_rules;
 use crate::apply::{Applied, Database};
 use crate::config::{Config, TreeOptions};
-use crate::snapshot::{SnapshotError, open, restore};
-use crate::tree::AHEAD;
+use crate::snapshot::{SnapshotError, open, restore_into};
+use crate::tree::{AHEAD, Stock, Tree};
 use crate::txn;
 
 /// Bytes of log read at a time.
@@ -57,7 +57,7 @@ pub struct EarlyTree {
 }
 
 impl EarlyTree {
-    /// `log` has the packets that recovery comes by, in order. Only if it ends well is the tree that
+    /// Memory comes from `stock` first. `log` has the packets that recovery comes by, in order. Only if it ends well is the tree that
     /// of the log.
     ///
     /// `None` where something cannot be read: whoever needs it will meet the same, and say so.
@@ -65,13 +65,15 @@ impl EarlyTree {
         disk: &mut dyn Disk,
         snapshot: Option<Zxid>,
         config: &Config,
+        stock: Option<Box<dyn Stock>>,
         log: impl Iterator<Item = impl AsRef<[u8]>>,
     ) -> Option<Self> {
-        let mut db = begin(disk, snapshot, &config.tree).ok()?;
+        let mut db = begin(disk, snapshot, &config.tree, stock).ok()?;
         let mut applied = Applied::default();
         for packets in log {
             apply_all(&mut db, packets.as_ref(), Zxid(i64::MAX), &mut applied).ok()?;
         }
+        db.tree.end_stock();
         Some(Self { snapshot, db })
     }
 }
@@ -89,7 +91,7 @@ fn load(
     let is_it = |early: &EarlyTree| early.snapshot == snapshot && early.db.last_zxid() <= upto;
     let mut db = match early.filter(is_it) {
         Some(early) => early.db,
-        None => begin(disk, snapshot, options)?,
+        None => begin(disk, snapshot, options, None)?,
     };
     replay(disk, log, &mut db, upto)?;
     Ok(db)
@@ -100,9 +102,10 @@ fn begin(
     disk: &mut dyn Disk,
     snapshot: Option<Zxid>,
     options: &TreeOptions,
+    stock: Option<Box<dyn Stock>>,
 ) -> Result<Database, LoadError> {
     match snapshot {
-        Some(zxid) => from_snapshot(disk, zxid, options),
+        Some(zxid) => from_snapshot(disk, zxid, options, stock),
         None => Ok(Database::new(owner_rules(options), options.digests)),
     }
 }
@@ -111,8 +114,13 @@ fn from_snapshot(
     disk: &mut dyn Disk,
     zxid: Zxid,
     options: &TreeOptions,
+    stock: Option<Box<dyn Stock>>,
 ) -> Result<Database, LoadError> {
-    let restored = restore(open(disk, zxid), owner_rules(options))
+    let mut tree = Tree::bare(owner_rules(options));
+    if let Some(stock) = stock {
+        tree.set_stock(stock);
+    }
+    let restored = restore_into(tree, open(disk, zxid))
         .map_err(|error| LoadError::Snapshot { zxid, error })?;
     let digest = options.digests.then_some(restored.digest);
     let (tree, acls, sessions) = (restored.tree, restored.acls, restored.sessions);

@@ -23,10 +23,12 @@ use super::import::{Beside, DataFolders, ImportRefusal, beside, import_version2}
 use super::net::Net;
 use super::passage::passage;
 use super::signals;
+use super::stock::TouchedMemory;
 use crate::admin::Environment;
 use crate::config::{Config, IoBackend};
 use crate::member::{EarlyTree, Member, MemberOptions};
 use crate::snapshot::Format;
+use crate::tree::Stock;
 
 /// How often a port in use is tried again, and how long after: a server that was killed leaves its
 /// listening sockets to its ring, which the kernel takes down a moment after the process.
@@ -179,7 +181,8 @@ fn member(
         });
         let early = beginning.and_then(|beginning| {
             snapshots.read_ahead(BYTES_KEPT);
-            EarlyTree::read(&mut snapshots, beginning.snapshot, &config, packets)
+            let stock = TouchedMemory::start().ok().map(|stock| Box::new(stock) as Box<dyn Stock>);
+            EarlyTree::read(&mut snapshots, beginning.snapshot, &config, stock, packets)
         });
         (log.join(), early)
     });

@@ -21,6 +21,7 @@ mod net;
 mod passage;
 mod quickstart;
 mod signals;
+mod stock;
 mod trace;
 
 pub use boot::serve;

@@ -47,7 +47,7 @@ use ringkeeper_engine::zxid::Zxid;
 pub use adopt::{AdoptError, adopt};
 pub use body::{BodyParser, Item, Parsed};
 pub use cut::Cut;
-pub use restore::{Restored, restore};
+pub use restore::{Restored, restore, restore_into};
 pub use scan::{Sections, Summary, scan, verify};
 pub use source::{SnapshotSource, open};
 pub use travel::Format;

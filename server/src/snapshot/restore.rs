@@ -35,8 +35,13 @@ pub struct Restored {
 
 /// Reads a snapshot. Quotas are left to `Quotas::restore`.
 pub fn restore(source: impl Read, rules: OwnerRules) -> Result<Restored, SnapshotError> {
+    restore_into(Tree::bare(rules), source)
+}
+
+/// The same into `tree`, which is bare.
+pub fn restore_into(tree: Tree, source: impl Read) -> Result<Restored, SnapshotError> {
     let mut builder = Builder {
-        tree: Restorer::new(rules),
+        tree: Restorer::new(tree),
         digest: TreeDigest::default(),
         acls: AclTable::bare(),
         ids: BTreeMap::new(),

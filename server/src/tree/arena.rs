@@ -11,10 +11,11 @@
 use std::ops::{Index, IndexMut};
 
 use super::contents::Contents;
+use super::stock::Stock;
 use super::znode::{NONE, VACANT, Znode, ZnodeId};
 
 const CHUNK_BITS: u32 = 12;
-const CHUNK: usize = 1 << CHUNK_BITS;
+pub(super) const CHUNK: usize = 1 << CHUNK_BITS;
 
 pub(super) struct Arena {
     chunks: Vec<Vec<Znode>>,
@@ -26,6 +27,11 @@ pub(super) struct Arena {
 impl Arena {
     pub(super) fn new() -> Self {
         Self { chunks: Vec::new(), contents: Contents::new(), vacant: NONE, live: 0 }
+    }
+
+    /// Takes memory from there first.
+    pub(super) fn set_stock(&mut self, stock: Box<dyn Stock>) {
+        self.contents.stock = stock;
     }
 
     /// Znodes that live.
@@ -57,7 +63,8 @@ impl Arena {
         let slot = self.slots();
         assert!(slot < VACANT, "half a terabyte of znodes is above every machine's memory");
         if slot as usize == self.chunks.len() * CHUNK {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+            let chunk = self.contents.stock.chunk().map(|chunk| chunk.0);
+            self.chunks.push(chunk.unwrap_or_else(|| Vec::with_capacity(CHUNK)));
         }
         self.chunks.last_mut().expect("pushed if there was none").push(znode);
         ZnodeId(slot)

@@ -9,6 +9,7 @@
 
 use std::mem;
 
+use super::stock::{Empty, Stock};
 use super::znode::NONE;
 
 /// Where a content is: a run and a slot of it. Valid until it is given back.
@@ -67,6 +68,8 @@ pub(super) struct Contents {
     vacant: Vec<usize>,
     /// A name on its way from one slot to another.
     moving: Vec<u8>,
+    /// The arena's too.
+    pub(super) stock: Box<dyn Stock>,
 }
 
 struct Run {
@@ -121,7 +124,13 @@ impl Run {
 impl Contents {
     pub(super) fn new() -> Self {
         let open = (0..SIZES).map(|_| Vec::new()).collect();
-        Self { runs: Vec::new(), open, vacant: Vec::new(), moving: Vec::new() }
+        Self {
+            runs: Vec::new(),
+            open,
+            vacant: Vec::new(),
+            moving: Vec::new(),
+            stock: Box::new(Empty),
+        }
     }
 
     /// Keeps a name and, behind it, data.
@@ -211,7 +220,8 @@ impl Contents {
     }
 
     fn add(&mut self, size: usize, slot_bytes: usize, slots: usize) -> usize {
-        let memory = Vec::with_capacity(slot_bytes * slots);
+        let bytes = slot_bytes * slots;
+        let memory = self.stock.run(bytes).unwrap_or_else(|| Vec::with_capacity(bytes));
         let run = Run { memory, slot_bytes, slots, size, open_at: 0, used: 0, free: NONE };
         match self.vacant.pop() {
             Some(number) => {

@@ -24,6 +24,7 @@ mod owner;
 mod read;
 mod restore;
 mod shelf;
+mod stock;
 #[cfg(test)]
 pub(crate) mod tests;
 mod znode;
@@ -36,12 +37,14 @@ pub use kin::Kindred;
 pub use owner::{CONTAINER, Owner, OwnerRules, TTL_MS_MAX, ttl_owner};
 pub use read::{Children, Subtree};
 pub use restore::{RestoredZnode, Restorer};
+pub use stock::{Chunk, Stock};
 pub use znode::{AclId, StatPersisted, Znode, ZnodeId};
 
 use arena::Arena;
 use checkpoint::Checkpoint;
 use index::PathIndex;
 use kin::Kin;
+use stock::Empty;
 
 /// The znodes ZooKeeper makes itself; they cannot be deleted.
 pub const RESERVED: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
@@ -97,6 +100,16 @@ impl Tree {
             checkpoints: 0,
             checkpoint: None,
         }
+    }
+
+    /// Takes memory for what comes from `stock` first; until `end_stock`.
+    pub fn set_stock(&mut self, stock: Box<dyn Stock>) {
+        self.arena.set_stock(stock);
+    }
+
+    /// What was made ready and is not needed goes back.
+    pub fn end_stock(&mut self) {
+        self.arena.set_stock(Box::new(Empty));
     }
 }
 

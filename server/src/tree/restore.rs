@@ -11,7 +11,7 @@
 
 use super::change::size;
 use super::znode::{AclId, StatPersisted, Znode, ZnodeId};
-use super::{OwnerRules, RestoreError, Tree, split};
+use super::{RestoreError, Tree, split};
 
 /// Znodes that wait for their place in the index, at most.
 const RUN: usize = 1 << 20;
@@ -38,8 +38,8 @@ pub struct RestoredZnode<'a> {
 }
 
 impl Restorer {
-    pub fn new(rules: OwnerRules) -> Self {
-        let tree = Tree::bare(rules);
+    /// Into `tree`, which is bare.
+    pub fn new(tree: Tree) -> Self {
         Self { tree, parent: ZnodeId::ROOT, above: String::new(), run: Vec::new(), begun: false }
     }
 
@@ -93,6 +93,7 @@ impl Restorer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OwnerRules;
     use super::*;
 
     fn take(restorer: &mut Restorer, path: &str) -> Result<(), RestoreError> {
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_read_is_a_tree_in_runs_of_any_length() {
         for children in [1, 3, 1000, 5000] {
-            let mut restorer = Restorer::new(OwnerRules::default());
+            let mut restorer = Restorer::new(Tree::bare(OwnerRules::default()));
             let mut paths = vec![String::new()];
             for parent in ["/a", "/b", "/b/c"] {
                 paths.push(parent.to_owned());
@@ -125,7 +126,7 @@ mod tests {
                 assert_eq!(tree.get(id).digest as usize, path.len());
             }
             for twice in ["/a/0", "/b"] {
-                let mut restorer = Restorer::new(OwnerRules::default());
+                let mut restorer = Restorer::new(Tree::bare(OwnerRules::default()));
                 let outcome = paths.iter().try_for_each(|path| take(&mut restorer, path));
                 let outcome = outcome.and_then(|()| take(&mut restorer, twice));
                 let outcome = outcome.and_then(|()| restorer.finish().map(drop));
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_root_comes_first() {
-        let mut restorer = Restorer::new(OwnerRules::default());
+        let mut restorer = Restorer::new(Tree::bare(OwnerRules::default()));
         assert_eq!(take(&mut restorer, "/a"), Err(RestoreError::NoParent));
     }
 }
