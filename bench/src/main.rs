@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ringkeeper_bench::bare::{self, BareOptions};
 use ringkeeper_bench::compare::{self, CompareOptions};
 use ringkeeper_bench::disk::{self, DiskOptions};
 use ringkeeper_bench::echo::{self, EchoOptions};
@@ -33,6 +34,7 @@ Examples:
   ringkeeper-bench disk --data /var/lib/zookeeper                      the disk below, the log on it
   ringkeeper-bench echo --shapes 30x100,1x1 --batches 4                what carries bytes best
   ringkeeper-bench lone --rounds 12                                    a lone set, and what it must take
+  ringkeeper-bench bare --shapes 30x100 --bytes 100                    many sets, and what bare servers reach
   perf/flamegraphs --mixes set:30x100                                  where the time goes";
 
 /// Load over any ZooKeeper server, and comparison with Apache ZooKeeper.
@@ -90,6 +92,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Hold many clients' sets against three servers that only receive, forward, send, write and
+    /// answer.
+    Bare {
+        #[command(flatten)]
+        options: BareOptions,
+        /// One JSON object on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A server that `bare` asks.
+    #[command(hide = true)]
+    BarePeer {
+        #[command(flatten)]
+        options: bare::PeerOptions,
+    },
     /// A process that `lone` asks.
     #[command(hide = true)]
     Peer {
@@ -131,7 +148,16 @@ fn main() -> ExitCode {
             let outcome = lone::run(&options, true);
             tell("lone", outcome.map(|report| (report.to_string(), report.to_json())), json)
         }
-        Command::Peer { options } => run_peer(&options),
+        Command::Bare { options, json } => {
+            let outcome = bare::run(&options, true);
+            tell("bare", outcome.map(|report| (report.to_string(), report.to_json())), json)
+        }
+        Command::BarePeer { options } => {
+            ended("bare-peer", bare::serve(&options, |address| println!("{address}")))
+        }
+        Command::Peer { options } => {
+            ended("peer", lone::serve(&options, |address| println!("{address}")))
+        }
         Command::Scale { options } => run_scale(&options),
         Command::Flame { options } => {
             let outcome = flame::run(&options, true);
@@ -190,12 +216,12 @@ fn tell<E: Display>(name: &str, report: Result<(String, Value), E>, json: bool) 
     ExitCode::SUCCESS
 }
 
-/// Its address is all that a process says.
-fn run_peer(options: &PeerOptions) -> ExitCode {
-    match lone::serve(options, |address| println!("{address}")) {
+/// Of a process that others ask; its address is all that it says.
+fn ended<E: Display>(name: &str, outcome: Result<(), E>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("peer: {error}");
+            eprintln!("{name}: {error}");
             ExitCode::FAILURE
         }
     }

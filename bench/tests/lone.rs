@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use ringkeeper_bench::lone::{self, LoneOptions};
 
 #[test]
-fn lt1_every_part_has_its_turn_and_no_process_or_folder_is_left() {
+fn pr1_every_part_has_its_turn_and_no_process_or_folder_is_left() {
     let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     built::system();
     let options = LoneOptions {

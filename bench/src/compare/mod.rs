@@ -38,6 +38,7 @@ pub use rates::{Ladder, Rates};
 pub use recovery::{Both, Failover, LinkError, Recovery, RecoveryError, RecoveryOptions, Restart};
 pub use recovery::{leader_killed, restart};
 pub use report::Comparison;
+pub(crate) use sample::WARMUP_SECONDS;
 pub use sample::{Sample, Spread};
 pub use shape::Shape;
 pub use system::{Missing, System};

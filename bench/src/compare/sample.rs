@@ -13,7 +13,7 @@ use crate::host::{self, DeviceCounts};
 use crate::load::{self, Border, LoadError, LoadReport};
 
 /// Seconds of the same load before each measured window.
-pub(super) const WARMUP_SECONDS: u64 = 1;
+pub(crate) const WARMUP_SECONDS: u64 = 1;
 
 /// What was measured in one window.
 #[derive(Clone, Debug)]

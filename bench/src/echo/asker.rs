@@ -14,9 +14,6 @@ use ringkeeper_engine::io::{self, Backend, Completion, ConnId, Handler, Io, Reac
 use super::{EchoError, EchoShape};
 use crate::host::ThreadTime;
 
-/// Asked before the window, so that caches and connections are warm.
-const WARMUP_US: u64 = 100_000;
-
 const TURN: Duration = Duration::from_millis(50);
 
 /// Nothing was answered for so long: it never will be.
@@ -26,7 +23,10 @@ const SILENCE_US: u64 = 10_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asking {
     pub(crate) shape: EchoShape,
-    pub(crate) bytes: usize,
+    pub(crate) request_bytes: usize,
+    pub(crate) answer_bytes: usize,
+    /// Asked before the window, so that caches and connections are warm.
+    pub(crate) warmup_us: u64,
     pub(crate) window_us: u64,
     pub(crate) backend: Backend,
 }
@@ -38,29 +38,31 @@ pub struct Asked {
     pub elapsed_us: u64,
     pub p50_us: u64,
     pub p99_us: u64,
-    /// CPU of the answering thread.
+    /// CPU of those who answer.
     pub server_cpu_us: u64,
     /// The share of the window that the asking thread was busy.
     pub asker_busy: f64,
 }
 
 impl Asking {
-    /// Asks the server at `address`, whose thread has used `server_cpu_us` so far.
+    /// Asks the servers at `addresses`, which the connections are spread over in turn and which have
+    /// used `server_cpu_us` so far.
     pub(crate) fn ask(
         &self,
-        address: SocketAddr,
+        addresses: &[SocketAddr],
         server_cpu_us: &dyn Fn() -> u64,
     ) -> Result<Asked, EchoError> {
         let mut reactor = io::start(self.backend, &ReactorOptions::default(), None)?;
         let mut asker = Asker::new(*self);
-        for number in 0..self.shape.connections {
+        let servers = addresses.iter().copied().cycle();
+        for (number, address) in (0..self.shape.connections).zip(servers) {
             let patience = Duration::from_micros(SILENCE_US);
             let conn = reactor.io().connect(address, number as u64, patience);
             asker.lines.push(Line { conn, due: VecDeque::new(), answered_bytes: 0 });
         }
         asker.turn_until(&mut *reactor, |asker| asker.connected == asker.lines.len())?;
         asker.begin(reactor.io());
-        let start_us = now_micros() + WARMUP_US;
+        let start_us = now_micros() + self.warmup_us;
         asker.turn_until(&mut *reactor, |_| now_micros() >= start_us)?;
 
         let (began_us, cpu, server_us) = (now_micros(), ThreadTime::now(), server_cpu_us());
@@ -103,7 +105,7 @@ impl Asker {
     fn new(asking: Asking) -> Self {
         Self {
             asking,
-            request: vec![b'x'; asking.bytes],
+            request: vec![b'x'; asking.request_bytes],
             lines: Vec::new(),
             connected: 0,
             latencies: Histogram::new_with_bounds(1, 60_000_000, 3).expect("good bounds"),
@@ -149,8 +151,8 @@ impl Asker {
         self.heard_us = now;
         let line = &mut self.lines[index];
         line.answered_bytes += bytes;
-        let answers = line.answered_bytes / self.asking.bytes;
-        line.answered_bytes %= self.asking.bytes;
+        let answers = line.answered_bytes / self.asking.answer_bytes;
+        line.answered_bytes %= self.asking.answer_bytes;
         let mut left = answers;
         while let Some((since, count)) = line.due.front_mut().filter(|_| left > 0) {
             let taken = left.min(*count);

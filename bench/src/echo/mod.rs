@@ -41,6 +41,9 @@ use server::Server;
 const SHAPES: &str = "30x100,30x1,1x1";
 const BATCHES: &str = "4,64";
 
+/// Asked before each window of an echo.
+pub(crate) const WARMUP_US: u64 = 100_000;
+
 /// What to carry, and how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EchoOptions {
@@ -73,9 +76,9 @@ pub enum EchoError {
     Server { runtime: Runtime, error: OsError },
     #[error("{0}: the server has ended before it was asked anything")]
     NoServer(Runtime),
-    #[error("a connection to the echo server ended: {0}")]
+    #[error("a connection to the server ended: {0}")]
     Lost(String),
-    #[error("the echo server is silent")]
+    #[error("the server is silent")]
     Silent,
 }
 
@@ -108,15 +111,18 @@ fn echo(
 ) -> Result<Vec<Echoes>, EchoError> {
     let fresh = |runtime: &Runtime| Echoes { runtime: *runtime, shape, turns: Vec::new() };
     let mut all: Vec<Echoes> = runtimes.iter().map(fresh).collect();
+    let bytes = options.bytes as usize;
     let asking = Asking {
         shape,
-        bytes: options.bytes as usize,
+        request_bytes: bytes,
+        answer_bytes: bytes,
+        warmup_us: WARMUP_US,
         window_us: options.turns.window_us(),
         backend: io::probe(None)?,
     };
     for who in options.turns.order(all.len()) {
         let server = Server::start(all[who].runtime, shape.connections)?;
-        let asked = asking.ask(server.address(), &|| server.cpu_us())?;
+        let asked = asking.ask(&[server.address()], &|| server.cpu_us())?;
         server.end()?;
         all[who].turns.push(asked);
     }

@@ -13,13 +13,13 @@
 //!
 //! - `peer`: the processes. `trial`: one turn of each. `report`: the table.
 //!
-//! Not here: the ensemble (`compare::Ensemble`), the set (`load`), the write (`disk`).
+//! Not here: the ensemble (`compare::Ensemble`), the set (`load`), the write (`disk`), many clients
+//! (`bare`).
 
 mod peer;
 mod report;
 mod trial;
 
-use std::io::Error as OsError;
 use std::path::PathBuf;
 
 pub use peer::{PeerOptions, serve};
@@ -29,6 +29,7 @@ use crate::compare::{Ensemble, EnsembleError, Missing, System};
 use crate::disk::DiskBenchError;
 use crate::echo::EchoError;
 use crate::load::LoadError;
+use crate::process::ProcessError;
 use crate::turns::Turns;
 use trial::Trials;
 
@@ -70,10 +71,8 @@ pub enum LoneError {
     Disk(#[from] DiskBenchError),
     #[error("a set was refused or lost; run `load` against the ensemble to see how")]
     Refused,
-    #[error("a process that echoes does not start: {0}")]
-    Peer(OsError),
-    #[error("a process that echoes ended before it said where it listens")]
-    PeerEnded,
+    #[error("{0}")]
+    Process(#[from] ProcessError),
 }
 
 /// What takes turns.

@@ -1,14 +1,9 @@
-//! One turn of each part, and the processes that it takes.
+//! One turn of each part, with the processes that it takes.
 //!
-//! Invariants:
-//! - LT1. Every process that was started is ended and waited for, also when a run fails.
-//!
-//! Not here: what a process does (`peer`).
+//! Not here: what a process does (`peer`), its start and its end (`crate::process`).
 
-use std::io::{BufRead as _, BufReader, Error as OsError};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use ringkeeper_engine::io::{self, Backend, Reactor};
 use ringkeeper_engine::limits::BLOCK;
@@ -16,8 +11,9 @@ use ringkeeper_engine::limits::BLOCK;
 use super::{LoneError, LoneOptions, Part};
 use crate::compare::Ensemble;
 use crate::disk::{self, Device, Way};
-use crate::echo::{Asking, EchoError, EchoShape};
+use crate::echo::{Asking, EchoError, EchoShape, WARMUP_US};
 use crate::load::{self, LoadOptions, Mix};
+use crate::process::{Process, ProcessError};
 
 /// What a set's messages have besides the data: header, path, stat, on every one of its hops.
 const MESSAGE_OVERHEAD_BYTES: usize = 100;
@@ -30,20 +26,6 @@ pub(super) struct Trials<'a> {
     backend: Backend,
     device: Device,
     reactor: Box<dyn Reactor>,
-}
-
-/// A process that answers one connection.
-struct PeerProcess {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Drop for PeerProcess {
-    fn drop(&mut self) {
-        // It ends by itself with its connection; one that nobody connected to is ended here.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl<'a> Trials<'a> {
@@ -93,61 +75,38 @@ impl<'a> Trials<'a> {
         // Below our own folder, so that nothing of theirs stays behind if they are killed.
         let data = Some(self.device.folder());
         let followers = [self.peer(data, &[])?, self.peer(data, &[])?];
-        let leader = self.peer(data, &followers.each_ref().map(|follower| follower.address))?;
+        let leader = self.peer(data, &followers.each_ref().map(|follower| follower.address()))?;
         self.ask(&leader)
     }
 
-    fn ask(&self, peer: &PeerProcess) -> Result<u64, LoneError> {
+    fn ask(&self, peer: &Process) -> Result<u64, LoneError> {
         let bytes = self.message_bytes();
         let window_us = self.options.seconds * 1_000_000;
-        let asking = Asking { shape: ALONE, bytes, window_us, backend: self.backend };
-        Ok(asking.ask(peer.address, &|| 0)?.p50_us)
+        let asking = Asking {
+            shape: ALONE,
+            request_bytes: bytes,
+            answer_bytes: bytes,
+            warmup_us: WARMUP_US,
+            window_us,
+            backend: self.backend,
+        };
+        Ok(asking.ask(&[peer.address()], &|| 0)?.p50_us)
     }
 
     fn message_bytes(&self) -> usize {
         self.options.bytes as usize + MESSAGE_OVERHEAD_BYTES
     }
 
-    fn peer(
-        &self,
-        data: Option<&Path>,
-        followers: &[SocketAddr],
-    ) -> Result<PeerProcess, LoneError> {
-        let own = || self.options.bench.clone().map_or_else(std::env::current_exe, Ok);
-        let mut command = Command::new(own().map_err(LoneError::Peer)?);
-        command.args(["peer", "--bytes", &self.message_bytes().to_string()]);
-        if let Some(data) = data {
-            command.arg("--data").arg(data);
-        }
-        if !followers.is_empty() {
-            let followers: Vec<String> = followers.iter().map(ToString::to_string).collect();
-            command.args(["--followers", &followers.join(",")]);
-        }
-        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        let mut process = spawned.map_err(LoneError::Peer)?;
-        let said = process.stdout.take().map(address_of).transpose();
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut peer = PeerProcess { process, address: nowhere };
-        peer.address = said.map_err(LoneError::Peer)?.flatten().ok_or(LoneError::PeerEnded)?;
-        Ok(peer)
-    }
-}
-
-/// The first line, which says where it listens; `None` where it ended without one.
-fn address_of(stdout: impl std::io::Read) -> Result<Option<SocketAddr>, OsError> {
-    let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
-    Ok(line.trim().parse().ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_says_where_it_listens_or_nothing() {
-        let said = address_of("127.0.0.1:7\nmore\n".as_bytes()).unwrap();
-        assert_eq!(said, Some(SocketAddr::from(([127, 0, 0, 1], 7))));
-        assert_eq!(address_of("".as_bytes()).unwrap(), None);
+    fn peer(&self, data: Option<&Path>, followers: &[SocketAddr]) -> Result<Process, ProcessError> {
+        Process::start(self.options.bench.as_deref(), |command| {
+            command.args(["peer", "--bytes", &self.message_bytes().to_string()]);
+            if let Some(data) = data {
+                command.arg("--data").arg(data);
+            }
+            if !followers.is_empty() {
+                let followers: Vec<String> = followers.iter().map(ToString::to_string).collect();
+                command.args(["--followers", &followers.join(",")]);
+            }
+        })
     }
 }
