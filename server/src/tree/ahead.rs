@@ -14,8 +14,9 @@ use super::Tree;
 use super::index::{ROOT_HASH, path_hash};
 use super::znode::ZnodeId;
 
-/// Paths that go together.
-pub const AHEAD: usize = 16;
+/// Paths that go together: more than a processor waits for at once, and few enough that what came
+/// near is still there when its turn comes.
+pub const AHEAD: usize = 64;
 
 /// From so many znodes on: about what a core's own cache holds.
 const ZNODES_MIN: usize = 4096;
@@ -29,20 +30,27 @@ impl Tree {
     /// Brings near what finding and changing these paths will want. They need not be paths.
     pub fn look_ahead<'p>(&self, paths: impl Iterator<Item = &'p [u8]>) {
         let mut hashes = [ROOT_HASH; AHEAD];
+        let mut count = 0;
         for (hash, path) in hashes.iter_mut().zip(paths) {
             *hash = path_hash(path.strip_prefix(b"/").unwrap_or(path));
+            count += 1;
         }
+        let hashes = &hashes[..count];
         // On its own, so that a processor sees all of them before it has any.
         for hash in hashes {
-            self.index.approach(hash);
+            self.index.approach(*hash);
         }
-        let guesses = hashes.map(|hash| self.index.guess(hash).unwrap_or(ZnodeId::ROOT));
-        for id in guesses {
-            let znode = &self.arena[id];
+        let mut guesses = [ZnodeId::ROOT; AHEAD];
+        let guesses = &mut guesses[..count];
+        for (guess, hash) in guesses.iter_mut().zip(hashes) {
+            *guess = self.index.guess(*hash).unwrap_or(ZnodeId::ROOT);
+        }
+        for id in guesses.iter() {
+            let znode = &self.arena[*id];
             black_box((znode.czxid, znode.name_length()));
         }
-        for id in guesses {
-            black_box(self.arena.name_bytes(id).first());
+        for id in guesses.iter() {
+            black_box(self.arena.name_bytes(*id).first());
         }
     }
 }
