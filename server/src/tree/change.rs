@@ -10,7 +10,7 @@ use ringkeeper_engine::zxid::Zxid;
 
 use super::index::child_hash;
 use super::znode::{AclId, NONE, StatPersisted, Znode, ZnodeId};
-use super::{Tree, split};
+use super::{Nursery, Tree, split};
 
 /// A znode to be made.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ pub enum RestoreError {
 impl Tree {
     pub fn create(&mut self, new: &NewZnode<'_>) -> Result<Created, CreateError> {
         let (above, name) = split(new.path).ok_or(CreateError::NoParent)?;
-        let parent = self.find(above).ok_or(CreateError::NoParent)?;
+        let parent = self.find_nursery(above).ok_or(CreateError::NoParent)?;
         if name.is_empty() {
             return Err(CreateError::NoParent);
         }
@@ -99,6 +99,19 @@ impl Tree {
         let id = self.attach(parent, name, new.data, Znode::new(new.acl, &stat));
         self.data_size += size(new.path, self.arena[id].data_length());
         Ok(Created { id, parent })
+    }
+
+    /// `find`, of a znode that is about to have one child more.
+    ///
+    /// Perf: siblings mostly come together, and comparing a path costs less than its hash.
+    fn find_nursery(&mut self, path: &str) -> Option<ZnodeId> {
+        if self.nursery.path != path {
+            let id = self.find(path)?;
+            self.nursery.path.clear();
+            self.nursery.path.push_str(path);
+            self.nursery.id = id;
+        }
+        Some(self.nursery.id)
     }
 
     /// Removes the znode at a path.
@@ -270,6 +283,9 @@ impl Tree {
     /// Unlinks a childless znode everywhere (T1, T2).
     fn detach(&mut self, id: ZnodeId) -> Znode {
         self.before_change(id);
+        if self.nursery.id == id {
+            self.nursery = Nursery::ROOT;
+        }
         let znode = &self.arena[id];
         assert_eq!(znode.child_count, 0, "T1: {id:?} still has children");
         let (parent, next, prev) = (ZnodeId(znode.parent), znode.next, znode.prev);

@@ -9,6 +9,7 @@
 //! - T2. A znode with an owner stands in the list of its kind once (`kin`).
 //! - T3. While a checkpoint runs, no znode it has not written is changed or removed (`checkpoint`).
 //! - T4. `data_size` is the sum that ZooKeeper's `approximateDataSize` would compute.
+//! - T5. Whoever got the last new child is remembered by its path until it goes.
 //!
 //! Not here: whether a change is allowed (`prep`), its order and its watch events (`apply`), what
 //! ACL ids mean (`acl`), digests (`digest`), quotas (`quota`), files (`snapshot`).
@@ -61,10 +62,22 @@ pub struct Tree {
     index: PathIndex,
     kin: Kin,
     rules: OwnerRules,
+    nursery: Nursery,
     data_size: u64,
     /// The number of the newest checkpoint, running or not.
     checkpoints: u32,
     checkpoint: Option<Checkpoint>,
+}
+
+/// The znode that got the last new child.
+struct Nursery {
+    path: String,
+    id: ZnodeId,
+}
+
+impl Nursery {
+    /// Of nobody yet. The root is never removed.
+    const ROOT: Self = Self { path: String::new(), id: ZnodeId::ROOT };
 }
 
 impl Tree {
@@ -95,6 +108,7 @@ impl Tree {
             index: PathIndex::new(),
             kin: Kin::new(),
             rules,
+            nursery: Nursery::ROOT,
             // Compat: the root counts as "" and as "/" (`DataTree.approximateDataSize`, 3.9.5).
             data_size: 1,
             checkpoints: 0,

@@ -149,6 +149,30 @@ fn unclean_paths_miss() {
     }
 }
 
+#[test]
+fn t5_a_parent_that_went_is_none_also_where_its_slot_is_used_again() {
+    let mut tree = Tree::new(RULES);
+    let make = |path: &str| Op::Create {
+        path: path.into(),
+        data: None,
+        acl: super::AclId::OPEN,
+        owner: 0,
+        cversion: -1,
+    };
+    let gone = |path: &str| Op::Delete { path: path.into() };
+    for op in [make("/a"), make("/a/b"), gone("/a/b"), gone("/a"), make("/c")] {
+        assert!(succeeded(&apply(&mut tree, &op, 1)), "{op:?}");
+    }
+    let outcome = apply(&mut tree, &make("/a/b"), 2);
+    assert_eq!(outcome, Outcome::Created(Err(CreateError::NoParent)));
+    // With what stands below it, as over a snapshot that is not of one moment.
+    for op in [make("/a"), make("/a/b"), make("/a/b/d"), gone("/a"), make("/e")] {
+        assert!(succeeded(&apply(&mut tree, &op, 3)), "{op:?}");
+    }
+    let outcome = apply(&mut tree, &make("/a/b/d"), 4);
+    assert_eq!(outcome, Outcome::Created(Err(CreateError::NoParent)));
+}
+
 /// Compat: `DataTree.createNode` and `deleteNode`, 3.9.5.
 #[test]
 fn replaying_what_a_snapshot_holds_only_raises_the_parents_numbers() {
