@@ -104,6 +104,7 @@ impl Member {
     fn consume(&mut self, at: Moment, conn: ConnId, bytes: &[u8], frames_max: usize) -> usize {
         let mut taken = 0;
         let mut frames = 0;
+        let mut looked_at = 0;
         loop {
             let too_much = frames >= frames_max || self.too_much_under_way();
             let Some(connection) = self.front.get_mut(conn) else { return bytes.len() };
@@ -119,6 +120,9 @@ impl Member {
                     Verdict::More => return taken,
                     Verdict::Done => return bytes.len(),
                 },
+                Phase::Open if looked_at == 0 => {
+                    looked_at = self.look_ahead_of_frames(&bytes[taken..]);
+                }
                 Phase::Open => {}
             }
             match split(&bytes[taken..], self.options.config.connections.frame_bytes_max) {
@@ -127,6 +131,7 @@ impl Member {
                     self.frame(at, conn, body);
                     taken += length;
                     frames += 1;
+                    looked_at = looked_at.saturating_sub(1);
                 }
                 Err(error) => {
                     self.refuse_length(conn, error.length);

@@ -15,7 +15,6 @@ use crate::admin::Metrics;
 use crate::apply::{Applied, Guard, Hearing, Listener, SessionChange};
 use crate::frontend::{Frontend, Waiting};
 use crate::tree::AHEAD;
-use crate::txn;
 use crate::watch::ConnId;
 use crate::wire::{ErrorCode, OpCode, ReplyHeader, SessionId, WatcherEvent};
 
@@ -31,7 +30,7 @@ impl Member {
         loop {
             if looked_at == 0 {
                 looked_at = AHEAD;
-                self.look_ahead(upto);
+                self.look_ahead_of_txns(upto);
             }
             looked_at -= 1;
             if !self.apply_next(upto, &mut applied) {
@@ -41,14 +40,6 @@ impl Member {
         }
         self.applied = applied;
         self.replica.applied(self.db.last_zxid());
-    }
-
-    fn look_ahead(&self, upto: Zxid) {
-        let tree = &self.db.tree;
-        if tree.looks_ahead() {
-            let next = self.replica.proposals().payloads(self.db.last_zxid(), upto);
-            tree.look_ahead(next.filter_map(|(_, payload)| txn::path_ahead(payload)));
-        }
     }
 
     /// Applies the next txn; its events are in the connections' buffers when this returns (M2).

@@ -11,13 +11,18 @@ use tracing::warn;
 use super::write::Origin;
 use super::{Member, Moment};
 use crate::session::Owner;
+use crate::tree::AHEAD;
 use crate::wire::{AuthId, OpCode, OpKind, SessionId};
 
 impl Member {
     /// A learner forwards writes and syncs of its clients.
     pub(super) fn forwarded(&mut self, at: Moment, learner: LearnerId, requests: Requests) {
         let mut ids = std::mem::take(&mut self.forwarded_ids);
-        for request in requests.iter() {
+        let mut bodies = requests.iter().map(|request| request.body);
+        for (number, request) in requests.iter().enumerate() {
+            if number % AHEAD == 0 {
+                self.look_ahead_of_forwarded(bodies.by_ref().take(AHEAD));
+            }
             let Some(op) = OpCode::from_code(request.op) else {
                 warn!(?learner, op = request.op, "a learner forwarded no op; ignored");
                 continue;
@@ -34,6 +39,7 @@ impl Member {
             let (session, cxid) = (SessionId(request.session), request.cxid);
             self.propose(at, Origin::Learner(learner), session, cxid, op, request.body, &ids);
         }
+        drop(bodies);
         self.forwarded_ids = ids;
         self.replica.recycle(requests.into_bytes());
     }

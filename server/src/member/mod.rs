@@ -7,7 +7,7 @@
 //! The stations of a write, each a file: `client` (bytes to requests) -> `request` (what a request
 //! asks) -> `write` (prep and propose, or forward to the leader) -> the replica -> `commit`
 //! (apply, watch events, reply). Beside the road: `connect` (sessions begin), `waiting` (clients that
-//! come during an election), `role` (the replica changes sides), `learner` (what comes from, or goes to, another server), `expiry` (sessions and
+//! come during an election), `ahead` (memory asked for before it is wanted), `role` (the replica changes sides), `learner` (what comes from, or goes to, another server), `expiry` (sessions and
 //! containers that end by time), `checkpoint` (snapshots), `proof` (digests that differ), `status`
 //! (what operators ask).
 //!
@@ -20,6 +20,7 @@
 //!
 //! Not here: sockets, files, threads (`runtime`), agreement (`engine::replica`).
 
+mod ahead;
 mod checkpoint;
 mod client;
 mod commit;

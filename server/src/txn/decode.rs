@@ -21,9 +21,7 @@ pub fn decode(payload: &[u8]) -> Result<(TxnHeader, Txn<'_>, Option<TxnDigest>),
 /// The path that a txn's record begins with, unchecked: a hint, for whoever looks ahead. `None`
 /// where none stands there.
 pub fn path_ahead(payload: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = payload.get(TxnHeader::BYTES..)?.split_first_chunk()?;
-    let path = rest.get(..usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
-    path.starts_with(b"/").then_some(path)
+    crate::wire::path_ahead(payload.get(TxnHeader::BYTES..)?)
 }
 
 impl TxnHeader {

@@ -25,7 +25,7 @@ pub use error::ErrorCode;
 pub use lists::{AclRef, Acls, Strings};
 pub use multi::{MultiKind, MultiOp, MultiOps};
 pub use op::{OpCode, OpKind};
-pub use path::{is_reserved, is_valid_path, parent_of};
+pub use path::{is_reserved, is_valid_path, parent_of, path_ahead};
 pub use records::{Acl, AuthId, SessionId, Stat, perms};
 pub use reply::{EventKind, ReplyHeader, WatcherEvent, multi_end, multi_error, multi_header};
 pub use request::{

@@ -1,5 +1,13 @@
 //! What is a path, and which are nobody's to delete.
 
+/// The path that a record begins with, unchecked: a hint, for whoever looks ahead. `None` where none
+/// stands there.
+pub fn path_ahead(record: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = record.split_first_chunk()?;
+    let path = rest.get(..usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
+    path.starts_with(b"/").then_some(path)
+}
+
 /// Whether a znode may have this path (`PathUtils.validatePath`, 3.9.5).
 ///
 /// Compat: characters are judged as UTF-16 units, so everything beyond U+FFFF is refused for its
