@@ -136,11 +136,7 @@ impl Alone {
 
     /// Sends a request; nothing happens on the disk until `turn` or `settle`.
     pub(super) fn ask(&mut self, conn: ConnId, xid: i32, op: i32, record: &[u8]) {
-        let mut body = Vec::new();
-        Writer(&mut body).int(xid);
-        Writer(&mut body).int(op);
-        body.extend_from_slice(record);
-        self.bytes(conn, &framed(&body));
+        self.bytes(conn, &request(xid, op, record));
     }
 
     /// Ends a turn; the disk takes what it is given and answers nothing.
@@ -217,6 +213,15 @@ impl Alone {
 }
 
 pub(super) const PING: (i32, i32) = (xid::PING, OpCode::Ping as i32);
+
+/// The frame of a request.
+pub(super) fn request(xid: i32, op: i32, record: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    Writer(&mut body).int(xid);
+    Writer(&mut body).int(op);
+    body.extend_from_slice(record);
+    framed(&body)
+}
 
 pub(super) fn create(path: &str) -> Vec<u8> {
     create_as(path, 0)

@@ -8,7 +8,7 @@ use ringkeeper_engine::replica::Event;
 
 use crate::member::Output;
 use crate::wire::{ErrorCode, OpCode, SessionId};
-use harness::{Alone, PING, create, create_as, delete, get_data, set_data};
+use harness::{Alone, PING, create, create_as, delete, get_data, request, set_data};
 
 const CREATE: i32 = OpCode::Create as i32;
 const SET: i32 = OpCode::SetData as i32;
@@ -315,6 +315,42 @@ fn a_frame_may_come_in_any_pieces() {
     }
     alone.turn();
     assert_eq!(alone.replies(conn), [(9, 0)]);
+}
+
+/// Of a tree that is worth looking ahead in, and with bytes on the way that lead nowhere.
+#[test]
+fn requests_that_come_together_are_answered_as_those_that_come_alone() {
+    let serve = |come_together: bool| {
+        let mut alone = Alone::serving("");
+        let (conn, ..) = alone.client();
+        let mut requests = Vec::new();
+        for xid in 1..=9_000 {
+            let path = format!("/{}", xid * 7919 % 5_000);
+            let (op, record) = match xid {
+                ..=5_000 => (CREATE, create(&path)),
+                _ if xid % 5 == 0 => (SET, set_data(&path)),
+                _ if xid % 7 == 0 => (CREATE, create(&path)),
+                _ if xid % 11 == 0 => (GET, get_data("no path", false)),
+                _ => (GET, get_data(&path, false)),
+            };
+            requests.extend_from_slice(&request(xid, op, &record));
+            if !come_together || xid % 500 == 0 {
+                alone.bytes(conn, &requests);
+                requests.clear();
+                alone.settle();
+            }
+        }
+        assert!(alone.member.database().tree.looks_ahead());
+        // The end of it: a frame with a length that its bytes do not have, and one without a header.
+        let mut strange = request(9_001, GET, &[0x7f, 0xff, 0xff, 0xff, b'/']);
+        strange.extend_from_slice(&[0, 0, 0, 3, 1, 2, 3]);
+        alone.bytes(conn, &strange);
+        alone.settle();
+        (alone.frames(conn), alone.closed)
+    };
+    let (together, one_by_one) = (serve(true), serve(false));
+    assert!(together.0.len() >= 9_000);
+    assert!(together == one_by_one);
 }
 
 #[test]
