@@ -92,6 +92,13 @@ impl Socket {
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
+
+    /// As [`Io::set_keepalive`].
+    pub fn set_keepalive(&self, idle: Duration, unacked: Duration) {
+        if let Err(errno) = socket::keep_alive(&self.fd, idle, unacked) {
+            tracing::warn!(peer = %self.peer, %errno, "keepalive cannot be set");
+        }
+    }
 }
 
 /// What has happened. `token` is what the owner gave the connection ([`Io::connect`],

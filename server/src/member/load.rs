@@ -106,7 +106,13 @@ fn begin(
 ) -> Result<Database, LoadError> {
     match snapshot {
         Some(zxid) => from_snapshot(disk, zxid, options, stock),
-        None => Ok(Database::new(owner_rules(options), options.digests)),
+        None => {
+            let mut db = Database::new(owner_rules(options), options.digests);
+            if let Some(stock) = stock {
+                db.tree.set_stock(stock);
+            }
+            Ok(db)
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use super::background::{Answers, Background};
 use super::clients::Clients;
-use super::core::{Core, Listeners, Parts};
+use super::core::{Core, KeepAlive, Listeners, Parts};
 use super::fatal::{self, DATA_DIRECTORY, UNEXPECTED};
 use super::import::{Beside, DataFolders, ImportRefusal, beside, import_version2};
 use super::net::Net;
@@ -136,7 +136,10 @@ fn run(config: Config) -> Result<(), Refusal> {
         listeners,
         clients,
         dial_timeout: Duration::from_millis(quorum.map_or(5000, |quorum| quorum.dial_timeout_ms)),
-        tcp_keep_alive: quorum.is_some_and(|quorum| quorum.tcp_keep_alive),
+        keep_alive: KeepAlive {
+            peers: quorum.is_some_and(|quorum| quorum.tcp_keep_alive),
+            clients: config.connections.tcp_keep_alive,
+        },
     });
     core.run(&mut *reactor).map_err(|reason| refused(UNEXPECTED, reason))
 }

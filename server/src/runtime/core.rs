@@ -52,6 +52,10 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// Of connections that the kernel is to probe (`tcpKeepAlive`, `clientTcpKeepAlive`): idle for so
+/// long, and gone once they have acknowledged nothing for so long.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60));
+
 /// Turns after which what was answered has been sent.
 const QUIET_TURNS: u32 = 2;
 
@@ -63,6 +67,13 @@ pub(super) struct Listeners {
     pub election: Option<ListenerId>,
 }
 
+/// Whose connections the kernel probes.
+#[derive(Clone, Copy)]
+pub(super) struct KeepAlive {
+    pub peers: bool,
+    pub clients: bool,
+}
+
 /// Everything the core thread owns but the reactor itself.
 pub(super) struct Core {
     member: Member,
@@ -72,7 +83,7 @@ pub(super) struct Core {
     names: Names,
     listeners: Listeners,
     dial_timeout: Duration,
-    tcp_keep_alive: bool,
+    keep_alive: KeepAlive,
     clients: Clients,
     links: HashMap<u64, Link, foldhash::fast::FixedState>,
     /// Links that were given something to send and may not have sent all of it.
@@ -102,7 +113,7 @@ pub(super) struct Parts {
     pub listeners: Listeners,
     pub clients: Clients,
     pub dial_timeout: Duration,
-    pub tcp_keep_alive: bool,
+    pub keep_alive: KeepAlive,
 }
 
 impl Core {
@@ -116,7 +127,7 @@ impl Core {
             names: Names::default(),
             listeners,
             dial_timeout: parts.dial_timeout,
-            tcp_keep_alive: parts.tcp_keep_alive,
+            keep_alive: parts.keep_alive,
             clients,
             links: HashMap::default(),
             sending: Vec::new(),
@@ -280,8 +291,8 @@ impl Core {
         if port == Port::Election {
             io.loosen(conn);
         }
-        if self.tcp_keep_alive {
-            io.set_keepalive(conn, Duration::from_secs(30), Duration::from_secs(60));
+        if self.keep_alive.peers {
+            io.set_keepalive(conn, KEEP_ALIVE.0, KEEP_ALIVE.1);
         }
     }
 
@@ -295,6 +306,9 @@ impl Core {
             match self.member.accept(moment(), peer) {
                 Some(id) => {
                     io.set_token(conn, id.0);
+                    if self.keep_alive.clients {
+                        io.set_keepalive(conn, KEEP_ALIVE.0, KEEP_ALIVE.1);
+                    }
                     self.clients.insert(id, conn);
                 }
                 None => io.abort(conn),
@@ -315,6 +329,9 @@ impl Core {
     /// A client whose socket a net thread is to have. One that is refused is closed by its drop.
     fn handed(&mut self, socket: Socket) {
         if let Some(id) = self.member.accept(moment(), socket.peer()) {
+            if self.keep_alive.clients {
+                socket.set_keepalive(KEEP_ALIVE.0, KEEP_ALIVE.1);
+            }
             self.clients.hand_on(id, socket);
         }
     }

@@ -425,6 +425,8 @@ fn what_is_accepted_for_others_is_served_by_the_reactor_that_adopts_it(backend: 
     });
     let socket = handed(&mut accepting);
     let peer = socket.peer();
+    socket.set_keepalive(Duration::from_secs(10), Duration::from_secs(30));
+    assert!(rustix::net::sockopt::socket_keepalive(&socket.fd).unwrap());
     let mut serving = Bench::new(backend);
     let conn = serving.io().adopt(socket, 7);
     let first = serving.until(|event| match event {
