@@ -11,11 +11,8 @@
 use std::ops::{Index, IndexMut};
 
 use super::contents::Contents;
-use super::stock::Stock;
+use super::stock::{Chunk, Stock};
 use super::znode::{NONE, VACANT, Znode, ZnodeId};
-
-const CHUNK_BITS: u32 = 12;
-pub(super) const CHUNK: usize = 1 << CHUNK_BITS;
 
 pub(super) struct Arena {
     chunks: Vec<Vec<Znode>>,
@@ -41,7 +38,7 @@ impl Arena {
 
     /// Slots ever used; ids are below this.
     pub(super) fn slots(&self) -> u32 {
-        let full = self.chunks.len().saturating_sub(1) * CHUNK;
+        let full = self.chunks.len().saturating_sub(1) * Chunk::ZNODES;
         let slots = full + self.chunks.last().map_or(0, Vec::len);
         u32::try_from(slots).expect("asserted in `insert`")
     }
@@ -62,9 +59,9 @@ impl Arena {
         }
         let slot = self.slots();
         assert!(slot < VACANT, "half a terabyte of znodes is above every machine's memory");
-        if slot as usize == self.chunks.len() * CHUNK {
+        if slot as usize == self.chunks.len() * Chunk::ZNODES {
             let chunk = self.contents.stock.chunk().map(|chunk| chunk.0);
-            self.chunks.push(chunk.unwrap_or_else(|| Vec::with_capacity(CHUNK)));
+            self.chunks.push(chunk.unwrap_or_else(|| Vec::with_capacity(Chunk::ZNODES)));
         }
         self.chunks.last_mut().expect("pushed if there was none").push(znode);
         ZnodeId(slot)
@@ -102,7 +99,8 @@ impl Arena {
     }
 
     pub(super) fn set_data(&mut self, id: ZnodeId, data: Option<&[u8]>) {
-        let znode = &mut self.chunks[(id.0 >> CHUNK_BITS) as usize][id.0 as usize % CHUNK];
+        let (chunk, slot) = place(id);
+        let znode = &mut self.chunks[chunk][slot];
         let name = znode.name_length();
         let lengths = (name, znode.content_length());
         let place = self.contents.set_data(znode.place, lengths, data.unwrap_or_default());
@@ -110,17 +108,24 @@ impl Arena {
     }
 }
 
+/// The chunk, and the slot of it.
+fn place(id: ZnodeId) -> (usize, usize) {
+    ((id.0 >> Chunk::BITS) as usize, id.0 as usize % Chunk::ZNODES)
+}
+
 impl Index<ZnodeId> for Arena {
     type Output = Znode;
 
     fn index(&self, id: ZnodeId) -> &Znode {
-        &self.chunks[(id.0 >> CHUNK_BITS) as usize][id.0 as usize % CHUNK]
+        let (chunk, slot) = place(id);
+        &self.chunks[chunk][slot]
     }
 }
 
 impl IndexMut<ZnodeId> for Arena {
     fn index_mut(&mut self, id: ZnodeId) -> &mut Znode {
-        &mut self.chunks[(id.0 >> CHUNK_BITS) as usize][id.0 as usize % CHUNK]
+        let (chunk, slot) = place(id);
+        &mut self.chunks[chunk][slot]
     }
 }
 

@@ -6,17 +6,20 @@
 //!
 //! Not here: who makes it ready (`runtime::stock`), what it is used for (`arena`, `contents`).
 
-use super::arena::CHUNK;
 use super::znode::{NONE, Znode};
 
-/// Room for some thousand znodes.
+/// Room for znodes: what the arena grows by.
 pub struct Chunk(pub(super) Vec<Znode>);
 
 impl Chunk {
+    /// Znodes of one, as a power of two.
+    pub(super) const BITS: u32 = 12;
+    pub(super) const ZNODES: usize = 1 << Self::BITS;
+
     /// One whose memory has been touched.
     pub fn touched() -> Self {
         let mut znodes = Vec::new();
-        znodes.resize_with(CHUNK, || Znode::vacant(NONE));
+        znodes.resize_with(Self::ZNODES, || Znode::vacant(NONE));
         znodes.clear();
         Self(znodes)
     }
