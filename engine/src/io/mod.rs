@@ -95,9 +95,7 @@ impl Socket {
 
     /// As [`Io::set_keepalive`].
     pub fn set_keepalive(&self, idle: Duration, unacked: Duration) {
-        if let Err(errno) = socket::keep_alive(&self.fd, idle, unacked) {
-            tracing::warn!(peer = %self.peer, %errno, "keepalive cannot be set");
-        }
+        socket::set_keepalive(&self.fd, self.peer, idle, unacked);
     }
 }
 

@@ -47,7 +47,14 @@ pub(super) fn peer(fd: &OwnedFd) -> Option<SocketAddr> {
     Some(SocketAddr::new(peer.ip().to_canonical(), peer.port()))
 }
 
-pub(super) fn keep_alive(fd: impl AsFd, idle: Duration, unacked: Duration) -> Result<(), Errno> {
+/// As `Io::set_keepalive`. A connection that cannot be probed lives on, and the log says so.
+pub(super) fn set_keepalive(fd: &OwnedFd, peer: SocketAddr, idle: Duration, unacked: Duration) {
+    if let Err(errno) = keep_alive(fd, idle, unacked) {
+        tracing::warn!(%peer, %errno, "keepalive cannot be set");
+    }
+}
+
+fn keep_alive(fd: impl AsFd, idle: Duration, unacked: Duration) -> Result<(), Errno> {
     let fd = fd.as_fd();
     let second = Duration::from_secs(1);
     sockopt::set_tcp_keepidle(fd, idle.max(second))?;

@@ -79,44 +79,39 @@ impl Clients {
 
     /// Ends the connection once what was sent has left.
     pub(super) fn close(&mut self, client: ConnId, io: &mut dyn Io) {
-        match self.take(client) {
-            Some(Place::Here(conn)) => io.close(conn),
-            Some(Place::There(net)) => {
-                self.nets[net].orders().orders.push(Order::Close { client });
-            }
-            None => {}
-        }
+        let place = self.take(client);
+        self.carry_out(place, io, |io, conn| io.close(conn), Order::Close { client });
     }
 
     /// Ends the connection at once.
     pub(super) fn abort(&mut self, client: ConnId, io: &mut dyn Io) {
-        match self.take(client) {
-            Some(Place::Here(conn)) => io.abort(conn),
-            Some(Place::There(net)) => {
-                self.nets[net].orders().orders.push(Order::Abort { client });
-            }
-            None => {}
-        }
+        let place = self.take(client);
+        self.carry_out(place, io, |io, conn| io.abort(conn), Order::Abort { client });
     }
 
     /// Stops receiving from the client; what it sent before may still come.
     pub(super) fn pause(&mut self, client: ConnId, io: &mut dyn Io) {
-        match self.places.get(&client) {
-            Some(Place::Here(conn)) => io.pause(*conn),
-            Some(Place::There(net)) => {
-                self.nets[*net].orders().orders.push(Order::Pause { client });
-            }
-            None => {}
-        }
+        let place = self.places.get(&client).copied();
+        self.carry_out(place, io, |io, conn| io.pause(conn), Order::Pause { client });
     }
 
     /// Undoes `pause`.
     pub(super) fn resume(&mut self, client: ConnId, io: &mut dyn Io) {
-        match self.places.get(&client) {
-            Some(Place::Here(conn)) => io.resume(*conn),
-            Some(Place::There(net)) => {
-                self.nets[*net].orders().orders.push(Order::Resume { client });
-            }
+        let place = self.places.get(&client).copied();
+        self.carry_out(place, io, |io, conn| io.resume(conn), Order::Resume { client });
+    }
+
+    /// Does it here, or has it done there.
+    fn carry_out(
+        &mut self,
+        place: Option<Place>,
+        io: &mut dyn Io,
+        here: fn(&mut dyn Io, io::ConnId),
+        there: Order,
+    ) {
+        match place {
+            Some(Place::Here(conn)) => here(io, conn),
+            Some(Place::There(net)) => self.nets[net].orders().orders.push(there),
             None => {}
         }
     }

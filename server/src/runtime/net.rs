@@ -29,8 +29,9 @@ use crate::watch::ConnId;
 /// Turns in which the last answers leave, once the core has nothing more to say.
 const LAST_TURNS: u32 = 2;
 
-/// Memory for received bytes that an emptied batch keeps.
-const HEARD_BYTES_KEPT: usize = 1 << 20;
+/// Memory for received bytes that an emptied batch keeps: about what a busy turn brings, which would
+/// else be allocated anew each time.
+const HEARD_BYTES_KEPT: usize = 4 << 20;
 
 /// What happened on a client's socket.
 pub(super) enum Heard {
@@ -70,6 +71,9 @@ pub(super) enum Order {
 }
 
 /// What the core tells a net thread; and, on the way back, the buffers that it may use again.
+///
+/// It may wait for the thread to end a turn, with what the core answers meanwhile: no more requests
+/// come from a thread that does not turn, and a client that does not read is dropped by one that does.
 #[derive(Default)]
 pub(super) struct OrderBatch {
     pub(super) orders: Vec<Order>,

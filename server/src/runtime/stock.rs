@@ -17,6 +17,10 @@ const CHUNKS_AHEAD: usize = 4;
 /// Bytes of runs of one size made ready ahead.
 const RUN_BYTES_AHEAD: usize = 2 << 20;
 
+/// The same of all sizes: contents may have them all, and what is ready is memory that the start
+/// takes on top of the tree.
+const ALL_RUN_BYTES_AHEAD: usize = 16 << 20;
+
 enum Wish {
     Chunk,
     Run(usize),
@@ -33,8 +37,10 @@ pub(super) struct TouchedMemory {
     wishes: Option<Sender<Wish>>,
     made: Receiver<Made>,
     chunks: Vec<Chunk>,
-    /// By the size of a run.
+    /// By the size of a run; as many as contents have sizes of slots.
     runs: Vec<Runs>,
+    /// Of runs that are ready or on their way.
+    run_bytes_ahead: usize,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -69,6 +75,7 @@ impl TouchedMemory {
             made,
             chunks: Vec::new(),
             runs: Vec::new(),
+            run_bytes_ahead: 0,
             thread: Some(thread),
         };
         (0..CHUNKS_AHEAD).for_each(|_| stock.wish(Wish::Chunk));
@@ -121,9 +128,15 @@ impl Stock for TouchedMemory {
         });
         let runs = &mut self.runs[at];
         let run = runs.ready.pop();
+        if run.is_some() {
+            self.run_bytes_ahead -= bytes;
+        }
         let ahead = runs.ready.len() + runs.on_their_way;
-        let wanted = 2.min((RUN_BYTES_AHEAD / bytes).saturating_sub(ahead));
+        let of_size = (RUN_BYTES_AHEAD / bytes).saturating_sub(ahead);
+        let of_all = ALL_RUN_BYTES_AHEAD.saturating_sub(self.run_bytes_ahead) / bytes;
+        let wanted = 2.min(of_size).min(of_all);
         runs.on_their_way += wanted;
+        self.run_bytes_ahead += wanted * bytes;
         (0..wanted).for_each(|_| self.wish(Wish::Run(bytes)));
         run
     }
@@ -166,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_of_a_size_is_made_ready_than_its_share() {
+    fn no_more_is_made_ready_than_the_share_of_a_size_and_of_all() {
         let mut stock = TouchedMemory::start().expect("a thread");
         let bytes = 1 << 20;
         for _ in 0..100 {
@@ -174,6 +187,13 @@ mod tests {
         }
         let runs = &stock.runs[0];
         assert!((runs.ready.len() + runs.on_their_way) * bytes <= RUN_BYTES_AHEAD);
+        for bytes in (1..100).map(|size| size * 10_000).cycle().take(2_000) {
+            drop(stock.run(bytes));
+        }
+        let runs = stock.runs.iter();
+        let ahead = runs.map(|runs| (runs.ready.len() + runs.on_their_way) * runs.bytes);
+        assert_eq!(ahead.sum::<usize>(), stock.run_bytes_ahead);
+        assert!(stock.run_bytes_ahead <= ALL_RUN_BYTES_AHEAD);
         for _ in 0..3 * CHUNKS_AHEAD {
             drop(patiently(|| stock.chunk()));
         }

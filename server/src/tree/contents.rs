@@ -221,7 +221,9 @@ impl Contents {
 
     fn add(&mut self, size: usize, slot_bytes: usize, slots: usize) -> usize {
         let bytes = slot_bytes * slots;
-        let memory = self.stock.run(bytes).unwrap_or_else(|| Vec::with_capacity(bytes));
+        // A run for one content alone is of a size that nobody may want again.
+        let ready = if size < SIZES { self.stock.run(bytes) } else { None };
+        let memory = ready.unwrap_or_else(|| Vec::with_capacity(bytes));
         let run = Run { memory, slot_bytes, slots, size, open_at: 0, used: 0, free: NONE };
         match self.vacant.pop() {
             Some(number) => {
@@ -246,6 +248,30 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    /// Has one run of each size, and none above those of slots.
+    struct OfSlots;
+
+    impl Stock for OfSlots {
+        fn chunk(&mut self) -> Option<super::super::stock::Chunk> {
+            None
+        }
+
+        fn run(&mut self, bytes: usize) -> Option<Vec<u8>> {
+            assert!(bytes <= RUN_BYTES, "it would be made ready for nobody");
+            Some(Vec::with_capacity(bytes))
+        }
+    }
+
+    #[test]
+    fn memory_that_is_ready_is_taken_for_slots_alone() {
+        let mut contents = Contents::new();
+        contents.stock = Box::new(OfSlots);
+        for bytes in [0, 100, SLOT_BYTES_MAX, SLOT_BYTES_MAX + 1, 3 << 20] {
+            let place = contents.put(b"name", &vec![7; bytes]);
+            assert!(contents.get(place, 4 + bytes).ends_with(&vec![7; bytes]));
+        }
+    }
 
     #[test]
     fn sizes_ascend_and_waste_an_eighth_at_most() {

@@ -315,10 +315,8 @@ impl<D: Driver> Io for World<D> {
     }
 
     fn set_keepalive(&mut self, conn: ConnId, idle: Duration, unacked: Duration) {
-        if let Some(conn) = self.open(conn)
-            && let Err(errno) = socket::keep_alive(&conn.fd, idle, unacked)
-        {
-            tracing::warn!(peer = %conn.peer, %errno, "keepalive cannot be set");
+        if let Some(conn) = self.open(conn) {
+            socket::set_keepalive(&conn.fd, conn.peer, idle, unacked);
         }
     }
 

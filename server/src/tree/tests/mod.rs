@@ -125,16 +125,14 @@ fn random_changes_leave_what_a_plain_map_would_hold() {
     }
 }
 
+fn make(path: &str) -> Op {
+    let acl = super::AclId::OPEN;
+    Op::Create { path: path.into(), data: None, acl, owner: 0, cversion: -1 }
+}
+
 #[test]
 fn unclean_paths_miss() {
     let mut tree = Tree::new(RULES);
-    let make = |path: &str| Op::Create {
-        path: path.into(),
-        data: None,
-        acl: super::AclId::OPEN,
-        owner: 0,
-        cversion: -1,
-    };
     apply(&mut tree, &make("/a"), 1);
     apply(&mut tree, &make("/a/b"), 2);
     for path in ["a", "a/b", "//a", "/a/", "/a//b", "/a/b/", "/a/ b", "//", "b"] {
@@ -152,13 +150,6 @@ fn unclean_paths_miss() {
 #[test]
 fn t5_a_parent_that_went_is_none_also_where_its_slot_is_used_again() {
     let mut tree = Tree::new(RULES);
-    let make = |path: &str| Op::Create {
-        path: path.into(),
-        data: None,
-        acl: super::AclId::OPEN,
-        owner: 0,
-        cversion: -1,
-    };
     let gone = |path: &str| Op::Delete { path: path.into() };
     for op in [make("/a"), make("/a/b"), gone("/a/b"), gone("/a"), make("/c")] {
         assert!(succeeded(&apply(&mut tree, &op, 1)), "{op:?}");
