@@ -12,8 +12,11 @@ use std::fmt;
 
 use super::PeerError;
 use super::packets::{self, AuthIds, Kind, Packet};
-use crate::jute::{Reader, WireError, Writer};
+use crate::jute::{WireError, Writer};
 use crate::zxid::Zxid;
+
+/// Session, cxid and op.
+const REQUEST_HEAD: usize = 16;
 
 /// One forwarded request.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +32,21 @@ pub struct Forwarded<'a> {
 
 impl<'a> Forwarded<'a> {
     /// Reads the data of a REQUEST packet.
+    #[inline(always)]
     pub fn read(packet: &Packet<'a>) -> Result<Self, WireError> {
-        let mut reader = Reader::new(packet.data("request")?);
-        let session = reader.long("sessionId")?;
-        let cxid = reader.int("cxid")?;
-        let op = reader.int("type")?;
-        Ok(Self { session, cxid, op, body: reader.rest(), auth: packet.auth })
+        let data = packet.data("request")?;
+        let Some((head, body)) = data.split_first_chunk::<REQUEST_HEAD>() else {
+            return Err(WireError::Short { field: "request", missing: REQUEST_HEAD - data.len() });
+        };
+        let (session, rest) = head.split_first_chunk().expect("eight of sixteen bytes");
+        let (cxid, op) = rest.split_first_chunk().expect("four of eight bytes");
+        Ok(Self {
+            session: i64::from_be_bytes(*session),
+            cxid: i32::from_be_bytes(*cxid),
+            op: i32::from_be_bytes(*op.first_chunk().expect("the other four")),
+            body,
+            auth: packet.auth,
+        })
     }
 }
 

@@ -122,48 +122,40 @@ impl<'a> Packet<'a> {
     }
 
     /// Reads one whole packet at the head of `bytes`.
+    #[inline(always)]
     pub fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let mut reader = Reader::new(bytes);
-        let code = reader.int("type")?;
-        let zxid = Zxid(reader.long("zxid")?);
-        let data = reader.buffer("data")?;
-        let count = reader.count("authinfo")?.unwrap_or(0);
-        let ids = reader.position();
-        for _ in 0..count {
-            reader.buffer("scheme")?;
-            reader.buffer("id")?;
-        }
-        let end = reader.position();
-        let auth = AuthIds { count, bytes: &bytes[ids..end] };
-        Ok(Self { code, zxid, data, auth, bytes: &bytes[..end] })
+        Self::scan(bytes).ok_or_else(|| refusal(bytes))
     }
 
-    /// The packet at the head of `bytes`, where it is all there and names nobody: nearly all are
-    /// such. `None` says nothing about the others.
-    #[inline]
-    fn read_plain(bytes: &'a [u8]) -> Option<Self> {
+    /// The packet at the head of `bytes`; `None` where it is not all there, or none.
+    ///
+    /// Perf: inlined, and so is whoever hands it on, so that its fields stay in registers. A packet
+    /// given through memory is read back in wider words than it was written in, and that waits until
+    /// all that was written before it has reached the cache (`perf/notebook.md`).
+    #[inline(always)]
+    fn scan(bytes: &'a [u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
         let length = i32::from_be_bytes(*head.last_chunk().expect("HEAD ends with a length"));
         let (data, rest) = match usize::try_from(length) {
-            Ok(length) if length + BARE <= PACKET_BYTES_MAX => {
+            Ok(length) => {
                 let (data, rest) = rest.split_at_checked(length)?;
                 (Some(data), rest)
             }
             Err(_) if length == -1 => (None, rest),
-            _ => return None,
+            Err(_) => return None,
         };
         let (count, rest) = rest.split_first_chunk::<4>()?;
-        if i32::from_be_bytes(*count) > 0 {
-            return None;
-        }
+        // Compat: other negative counts read as none.
+        let count = usize::try_from(i32::from_be_bytes(*count)).unwrap_or(0);
+        let ids = if count == 0 { &[] } else { rest.get(..ids_extent(rest, count)?)? };
         let code = i32::from_be_bytes(*head.first_chunk().expect("HEAD begins with a type"));
         let zxid = head[4..12].first_chunk().expect("and has a zxid in the middle");
         Some(Self {
             code,
             zxid: Zxid(i64::from_be_bytes(*zxid)),
             data,
-            auth: AuthIds { count: 0, bytes: &[] },
-            bytes: &bytes[..bytes.len() - rest.len()],
+            auth: AuthIds { count, bytes: ids },
+            bytes: &bytes[..bytes.len() - (rest.len() - ids.len())],
         })
     }
 
@@ -173,7 +165,14 @@ impl<'a> Packet<'a> {
         (self.code == Kind::Proposal as i32 && self.bytes.ends_with(&NOBODY)).then_some(self.bytes)
     }
 
+    /// Whether it is within what a peer may send.
+    #[inline]
+    fn is_bounded(&self) -> bool {
+        self.bytes.len() <= PACKET_BYTES_MAX && self.auth.count <= AUTH_IDS_MAX
+    }
+
     /// The data, where null is not allowed.
+    #[inline]
     pub fn data(&self, field: &'static str) -> Result<&'a [u8], WireError> {
         self.data.ok_or(WireError::Null { field })
     }
@@ -207,6 +206,34 @@ impl<'a> AuthIds<'a> {
             Some((scheme, id))
         })
     }
+}
+
+/// How many bytes so many pairs of scheme and id are; `None` where they are not all there.
+fn ids_extent(bytes: &[u8], count: usize) -> Option<usize> {
+    let mut end = 0_usize;
+    for _ in 0..count.checked_mul(2)? {
+        let length = bytes.get(end..)?.first_chunk().map(|length| i32::from_be_bytes(*length))?;
+        let length = if length == -1 { 0 } else { usize::try_from(length).ok()? };
+        end = end.checked_add(4)?.checked_add(length)?;
+    }
+    (end <= bytes.len()).then_some(end)
+}
+
+/// Why there is no packet at the head of these bytes.
+#[cold]
+fn refusal(bytes: &[u8]) -> WireError {
+    let mut reader = Reader::new(bytes);
+    let mut fields = || -> Result<(), WireError> {
+        reader.int("type")?;
+        reader.long("zxid")?;
+        reader.buffer("data")?;
+        for _ in 0..reader.count("authinfo")?.unwrap_or(0) {
+            reader.buffer("scheme")?;
+            reader.buffer("id")?;
+        }
+        Ok(())
+    };
+    fields().err().unwrap_or(WireError::Short { field: "packet", missing: 0 })
 }
 
 /// How far the packet at the head of some bytes goes.
@@ -259,24 +286,39 @@ pub struct PacketReader {
 impl PacketReader {
     /// The next packet, of which the last piece stands at the head of `input`; `input` moves past
     /// it. `None` when `input` is used up. After an error the stream is lost.
+    #[inline(always)]
     pub fn next<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Packet<'a>>, PeerError> {
+        if self.held.is_empty()
+            && let Some(packet) = Packet::scan(input).filter(Packet::is_bounded)
+        {
+            *input = &input[packet.bytes.len()..];
+            return Ok(Some(packet));
+        }
+        match self.next_whole(input)? {
+            Some(packet) => Ok(Some(Packet::read(packet)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The bytes of the next packet, whatever it is and however it came.
+    #[inline(never)]
+    fn next_whole<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<&'a [u8]>, PeerError> {
         if self.spent {
             self.held.clear();
             self.spent = false;
         }
         if self.held.is_empty() {
-            if let Some(packet) = Packet::read_plain(input) {
-                *input = &input[packet.bytes.len()..];
-                return Ok(Some(packet));
-            }
             match extent(input)? {
                 Extent::Whole(length) => {
                     let (packet, rest) = input.split_at(length);
                     *input = rest;
-                    return Ok(Some(Packet::read(packet)?));
+                    return Ok(Some(packet));
                 }
                 Extent::AtLeast(_) => {
                     self.held.extend_from_slice(input);
@@ -300,7 +342,7 @@ impl PacketReader {
             }
         }
         self.spent = true;
-        Ok(Some(Packet::read(&self.held)?))
+        Ok(Some(&self.held))
     }
 }
 

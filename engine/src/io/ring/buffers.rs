@@ -8,8 +8,12 @@
 //! The kernel takes buffers from the head in the order we put them at the tail, and names them by
 //! `bid` in the completion. Between that completion and `give_back` the buffer is ours to read.
 //!
-//! Invariant: a buffer is either in the ring (the kernel's) or lent (ours), never both. `lent`
-//! counts, and `bytes` is only reached with a `Lent` that a completion made.
+//! Perf: no more are in the ring than will hold what a core's cache does, going by the turn before,
+//! and who came back last goes in first: what has just arrived is to be read from the cache. Where
+//! that was too few, twice as many are next time.
+//!
+//! Invariant: a buffer is in the ring (the kernel's), lent or idle (ours), and only one of these.
+//! `bytes` is only reached with a `Lent` that a completion made.
 
 #![expect(unsafe_code, reason = "AI-5: memory shared with the kernel")]
 
@@ -22,6 +26,13 @@ use rustix::param::page_size;
 
 use crate::io::driver::{Inbox, Lent};
 
+/// What one turn should receive at most: half of the cache next to a core, the other half being for
+/// what becomes of it.
+const TURN_BYTES: usize = 1 << 20;
+
+/// Buffers in the ring at least.
+const COUNT_MIN: usize = 16;
+
 pub(in crate::io) struct BufferRing {
     entries: NonNull<BufRingEntry>,
     memory: NonNull<u8>,
@@ -30,6 +41,15 @@ pub(in crate::io) struct BufferRing {
     /// Ours of the tail; the kernel sees it when it is published.
     tail: u16,
     lent: u16,
+    /// Neither in the ring nor lent; the last one is the warmest.
+    idle: Vec<u16>,
+    in_ring: usize,
+    /// How many are to be in the ring.
+    wanted: usize,
+    /// Of the turn under way: receptions, their bytes, and whether somebody found no buffer.
+    receptions: usize,
+    bytes: usize,
+    was_short: bool,
     is_leaked: bool,
 }
 
@@ -40,11 +60,21 @@ impl BufferRing {
         assert!(buffer_bytes > 0, "an empty buffer receives nothing");
         let entries = allocate(Self::entries_layout(count)).cast();
         let memory = allocate(Self::memory_layout(count, buffer_bytes));
-        let mut ring =
-            Self { entries, memory, count, buffer_bytes, tail: 0, lent: 0, is_leaked: false };
-        for buffer in 0..count {
-            ring.put(buffer);
-        }
+        let mut ring = Self {
+            entries,
+            memory,
+            count,
+            buffer_bytes,
+            tail: 0,
+            lent: 0,
+            idle: (0..count).rev().collect(),
+            in_ring: 0,
+            wanted: COUNT_MIN.min(count.into()),
+            receptions: 0,
+            bytes: 0,
+            was_short: false,
+            is_leaked: false,
+        };
         ring.publish();
         ring
     }
@@ -61,11 +91,37 @@ impl BufferRing {
     pub(super) fn take(&mut self, buffer: u16, bytes: u32) -> Lent {
         assert!(buffer < self.count && bytes <= self.buffer_bytes, "the kernel named no buffer");
         self.lent += 1;
+        self.in_ring -= 1;
+        self.receptions += 1;
+        self.bytes += bytes as usize;
         Lent { buffer, bytes }
     }
 
-    /// Lets the kernel have what was put back.
+    /// A reception has ended because the ring was empty.
+    pub(super) fn note_shortage(&mut self) {
+        self.was_short = true;
+    }
+
+    /// How many buffers the next turn should find.
+    fn foresee(&mut self) {
+        if self.was_short {
+            self.wanted *= 2;
+        } else if self.receptions > 0 {
+            let mean = (self.bytes / self.receptions).max(1);
+            self.wanted = (TURN_BYTES / mean).max(self.wanted / 2);
+        }
+        self.wanted = self.wanted.clamp(COUNT_MIN, usize::from(self.count).max(COUNT_MIN));
+        (self.receptions, self.bytes, self.was_short) = (0, 0, false);
+    }
+
+    /// Ends a turn: lets the kernel have buffers for the next.
     pub(super) fn publish(&mut self) {
+        self.foresee();
+        while self.in_ring < self.wanted
+            && let Some(buffer) = self.idle.pop()
+        {
+            self.put(buffer);
+        }
         // Safety: `entries` points to `count` initialised entries (zeroed at allocation), of which
         // the first one's last field is the tail, two bytes and aligned; the kernel reads it with
         // acquire semantics, so this release store makes the entries below it visible first. The
@@ -95,6 +151,7 @@ impl BufferRing {
             entry.set_bid(buffer);
         }
         self.tail = self.tail.wrapping_add(1);
+        self.in_ring += 1;
     }
 
     fn entries_layout(count: u16) -> Layout {
@@ -120,7 +177,7 @@ impl Inbox for BufferRing {
     fn give_back(&mut self, lent: Lent) {
         assert!(self.lent > 0, "a buffer came back that was not lent");
         self.lent -= 1;
-        self.put(lent.buffer);
+        self.idle.push(lent.buffer);
     }
 }
 
@@ -155,8 +212,45 @@ mod tests {
         let lent = ring.take(2, 10);
         assert_eq!(ring.bytes(lent), [0; 10]);
         ring.give_back(lent);
-        assert_eq!((ring.tail, ring.lent), (5, 0));
         ring.publish();
+        assert_eq!((ring.tail, ring.lent), (5, 0));
+    }
+
+    /// The kernel takes as many, of so many bytes each; how many it finds next.
+    fn turn(ring: &mut BufferRing, count: usize, bytes: u32) -> usize {
+        let head = ring.tail - ring.in_ring as u16;
+        let taken: Vec<_> = (0..count as u16)
+            .map(|n| {
+                let index = usize::from((head + n) & (ring.count - 1));
+                // Safety: `index < count` entries, all initialised; no kernel knows this ring.
+                let buffer = unsafe { (*ring.entries.as_ptr().add(index)).bid() };
+                ring.take(buffer, bytes)
+            })
+            .collect();
+        taken.into_iter().for_each(|lent| ring.give_back(lent));
+        ring.publish();
+        ring.in_ring
+    }
+
+    #[test]
+    fn as_many_are_in_the_ring_as_will_hold_what_the_cache_does() {
+        let mut ring = BufferRing::new(128, 64 << 10);
+        assert_eq!(ring.in_ring, COUNT_MIN);
+        assert_eq!(turn(&mut ring, 3, 1_000), 128, "small receptions: all there are");
+        assert_eq!(turn(&mut ring, 128, 1_000), 128);
+        let mut in_ring = Vec::new();
+        for _ in 0..12 {
+            in_ring.push(turn(&mut ring, 16, 64 << 10));
+        }
+        assert_eq!(in_ring.last(), Some(&COUNT_MIN), "large ones: {in_ring:?}");
+        ring.note_shortage();
+        assert_eq!(turn(&mut ring, 16, 64 << 10), 2 * COUNT_MIN, "somebody found none");
+        for _ in 0..10 {
+            ring.note_shortage();
+            turn(&mut ring, 8, 64 << 10);
+        }
+        assert_eq!(ring.in_ring, 128, "never more than there are");
+        assert_eq!(ring.idle.len() + ring.in_ring, 128);
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Ring {
         let result = completion.result();
         if result == -libc::ENOBUFS {
             self.counters.out_of_buffers += 1;
+            inbox.note_shortage();
         }
         let lent = cqueue::buffer_select(completion.flags())
             .map(|buffer| inbox.take(buffer, result.max(0) as u32));
