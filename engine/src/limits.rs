@@ -54,7 +54,7 @@ pub const SMALL_BATCH_BYTES: usize = 128 << 10;
 pub const WRITES_IN_FLIGHT: usize = 4;
 
 /// Decided and undecided proposals kept in memory for learners that come back, in bytes.
-pub const PROPOSALS_BYTES_KEPT: usize = 16 << 20;
+pub const PROPOSALS_BYTES_KEPT: usize = 4 << 20;
 
 /// Undecided proposals a leader lets gather before it stops taking requests, in bytes.
 pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;

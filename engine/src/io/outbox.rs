@@ -1,7 +1,9 @@
-//! What a connection has to say: one buffer on its way, one that gathers.
+//! What a connection has to say: one buffer on its way, whole ones that wait, one that gathers.
 //!
 //! Buffers are lent from a pool for as long as a connection has something unsent, so that idle
 //! connections hold none and busy ones find theirs warm.
+
+use std::collections::VecDeque;
 
 /// Buffers a pool keeps, the largest it keeps, and how much room all of them may have: more is
 /// given back to the allocator.
@@ -12,41 +14,54 @@ const POOL_BYTES_MAX: usize = 32 << 20;
 /// What a fresh buffer has room for.
 const FRESH_BYTES: usize = 4 << 10;
 
+/// A buffer of so many bytes is worth a send of its own, rather than a copy behind another.
+const WHOLE_BYTES: usize = 16 << 10;
+
+/// Large ones are kept apart, so that who gives one gets one: growing one anew copies all of it.
 pub(super) struct Pool {
-    buffers: Vec<Vec<u8>>,
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
     /// The room of all of them.
     bytes: usize,
 }
 
 impl Pool {
     pub(super) fn new() -> Self {
-        Self { buffers: Vec::with_capacity(POOLED), bytes: 0 }
+        Self { small: Vec::with_capacity(POOLED), large: Vec::new(), bytes: 0 }
     }
 
     fn take(&mut self) -> Vec<u8> {
-        match self.buffers.pop() {
-            Some(buffer) => {
-                self.bytes -= buffer.capacity();
-                buffer
-            }
-            None => Vec::with_capacity(FRESH_BYTES),
-        }
+        Self::out_of(&mut self.small, &mut self.bytes)
+            .unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES))
+    }
+
+    /// One for somebody who gave one with so much room.
+    fn take_for(&mut self, room: usize) -> Vec<u8> {
+        let large = (room >= WHOLE_BYTES).then(|| Self::out_of(&mut self.large, &mut self.bytes));
+        large.flatten().unwrap_or_else(|| self.take())
+    }
+
+    fn out_of(buffers: &mut Vec<Vec<u8>>, bytes: &mut usize) -> Option<Vec<u8>> {
+        buffers.pop().inspect(|buffer| *bytes -= buffer.capacity())
     }
 
     pub(super) fn give_back(&mut self, mut buffer: Vec<u8>) {
         let room = buffer.capacity();
+        let buffers = if room >= WHOLE_BYTES { &mut self.large } else { &mut self.small };
         let is_worth_keeping = (1..=POOLED_BYTES_MAX).contains(&room);
-        if is_worth_keeping && self.buffers.len() < POOLED && self.bytes + room <= POOL_BYTES_MAX {
+        if is_worth_keeping && buffers.len() < POOLED && self.bytes + room <= POOL_BYTES_MAX {
             buffer.clear();
             self.bytes += room;
-            self.buffers.push(buffer);
+            buffers.push(buffer);
         }
     }
 }
 
-/// The two buffers of one connection. `flying` counts the bytes of the one that is with the driver.
+/// The buffers of one connection. `flying` counts the bytes of the one that is with the driver.
 #[derive(Default)]
 pub(super) struct Outbox {
+    /// Before what `open` holds; none of them is empty, and there are none where that is.
+    whole: VecDeque<Vec<u8>>,
     open: Vec<u8>,
     flying: usize,
     is_flying: bool,
@@ -63,9 +78,13 @@ impl Outbox {
 
     /// Takes a whole buffer, and gives an empty one for it.
     pub(super) fn exchange(&mut self, mut bytes: Vec<u8>, pool: &mut Pool) -> Vec<u8> {
+        let room = bytes.capacity();
         if self.open.is_empty() {
             let spare = std::mem::replace(&mut self.open, bytes);
-            if spare.capacity() > 0 { spare } else { pool.take() }
+            if spare.capacity() > 0 { spare } else { pool.take_for(room) }
+        } else if bytes.len() >= WHOLE_BYTES {
+            self.whole.push_back(std::mem::replace(&mut self.open, bytes));
+            pool.take_for(room)
         } else {
             self.open.extend_from_slice(&bytes);
             bytes.clear();
@@ -74,7 +93,8 @@ impl Outbox {
     }
 
     pub(super) fn unsent(&self) -> usize {
-        self.open.len() + self.flying
+        let whole: usize = self.whole.iter().map(Vec::len).sum();
+        whole + self.open.len() + self.flying
     }
 
     /// Of these, how many are on their way.
@@ -95,7 +115,7 @@ impl Outbox {
         if self.is_flying || self.open.is_empty() {
             return None;
         }
-        let buffer = std::mem::take(&mut self.open);
+        let buffer = self.whole.pop_front().unwrap_or_else(|| std::mem::take(&mut self.open));
         self.flying = buffer.len();
         self.is_flying = true;
         Some(buffer)
@@ -118,6 +138,7 @@ impl Outbox {
 
     /// Forgets what has not left.
     pub(super) fn discard(&mut self, pool: &mut Pool) {
+        self.whole.drain(..).for_each(|buffer| pool.give_back(buffer));
         pool.give_back(std::mem::take(&mut self.open));
     }
 }
@@ -154,6 +175,54 @@ mod tests {
     }
 
     #[test]
+    fn large_buffers_wait_whole_and_leave_in_order() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
+        outbox.open(&mut pool).extend_from_slice(b"first");
+        let mut flying = outbox.take_off().unwrap();
+        let mut sent = flying.clone();
+        let large = |byte| vec![byte; WHOLE_BYTES];
+        for bytes in [b"a".to_vec(), large(b'b'), b"c".to_vec(), large(b'd'), large(b'e')] {
+            assert!(outbox.exchange(bytes, &mut pool).is_empty());
+        }
+        outbox.open(&mut pool).push(b'f');
+        assert_eq!(outbox.unsent(), 5 + 3 + 3 * WHOLE_BYTES);
+        let mut sends = 1;
+        loop {
+            assert!(outbox.sent(flying.len()));
+            outbox.landed(flying, &mut pool);
+            let Some(next) = outbox.take_off() else { break };
+            sent.extend_from_slice(&next);
+            (flying, sends) = (next, sends + 1);
+        }
+        let (b, d, e) = (large(b'b'), large(b'd'), large(b'e'));
+        assert_eq!(sent, [&b"firsta"[..], &b, b"c", &d, &e, b"f"].concat());
+        assert_eq!((sends, outbox.unsent()), (5, 0));
+    }
+
+    #[test]
+    fn who_gives_a_large_buffer_gets_a_large_one() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
+        pool.give_back(Vec::with_capacity(100 << 10));
+        pool.give_back(Vec::with_capacity(100));
+        assert_eq!(outbox.exchange(vec![1; WHOLE_BYTES], &mut pool).capacity(), 100 << 10);
+        assert_eq!(outbox.exchange(vec![2; WHOLE_BYTES], &mut pool).capacity(), 100);
+        pool.give_back(Vec::with_capacity(100 << 10));
+        assert!(pool.take().capacity() < WHOLE_BYTES, "a client's answer wants little");
+        assert_eq!(pool.bytes, 100 << 10);
+    }
+
+    #[test]
+    fn what_is_discarded_is_not_sent() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
+        for _ in 0..3 {
+            outbox.exchange(vec![1; WHOLE_BYTES], &mut pool);
+        }
+        outbox.discard(&mut pool);
+        assert_eq!(outbox.unsent(), 0);
+        assert!(outbox.take_off().is_none() && !outbox.has_gathered());
+    }
+
+    #[test]
     fn a_connection_with_nothing_to_say_holds_no_buffer() {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
         outbox.open(&mut pool).push(1);
@@ -161,6 +230,6 @@ mod tests {
         outbox.sent(1);
         outbox.landed(buffer, &mut pool);
         assert_eq!(outbox.open.capacity(), 0);
-        assert_eq!(pool.buffers.len(), 1);
+        assert_eq!(pool.small.len(), 1);
     }
 }
