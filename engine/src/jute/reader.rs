@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bstr::ByteSlice;
+
 /// A peer or client sent something we cannot read. The connection ends, or the request is refused;
 /// the server goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +158,7 @@ impl<'a> Reader<'a> {
 
 /// UTF-8 as Java decodes it. Borrowed where the bytes are good UTF-8, which is nearly always.
 fn java_utf8(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
+    match bytes.to_str() {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(java_utf8_lossy(bytes)),
     }
