@@ -106,9 +106,8 @@ impl BufferRing {
     fn foresee(&mut self) {
         if self.was_short {
             self.wanted *= 2;
-        } else if self.receptions > 0 {
-            let mean = (self.bytes / self.receptions).max(1);
-            self.wanted = (TURN_BYTES / mean).max(self.wanted / 2);
+        } else if let Some(mean) = self.bytes.checked_div(self.receptions) {
+            self.wanted = (TURN_BYTES / mean.max(1)).max(self.wanted / 2);
         }
         self.wanted = self.wanted.clamp(COUNT_MIN, usize::from(self.count).max(COUNT_MIN));
         (self.receptions, self.bytes, self.was_short) = (0, 0, false);
