@@ -359,8 +359,8 @@ pub fn probe(forced: Option<&str>) -> Result<Backend, ReactorError> {
 /// Sizes of one reactor.
 #[derive(Clone, Debug)]
 pub struct ReactorOptions {
-    /// Buffers for receiving, shared by all connections of the reactor; a power of two. As many
-    /// receptions fit into one turn; further ones wait for the next.
+    /// Buffers for receiving, shared by all connections of the reactor; a power of two. At most as
+    /// many receptions fit into one turn; further ones wait for the next.
     pub receive_buffers: u16,
     pub receive_buffer_bytes: u32,
     /// Operations handed over in one system call; more are carried over.

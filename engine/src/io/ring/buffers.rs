@@ -26,8 +26,7 @@ use rustix::param::page_size;
 
 use crate::io::driver::{Inbox, Lent};
 
-/// What one turn should receive at most: half of the cache next to a core, the other half being for
-/// what becomes of it.
+/// What one turn should receive at most: what the cache next to a core holds.
 const TURN_BYTES: usize = 1 << 20;
 
 /// Buffers in the ring at least.
