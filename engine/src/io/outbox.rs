@@ -17,6 +17,10 @@ const FRESH_BYTES: usize = 4 << 10;
 /// A buffer of so many bytes is worth a send of its own, rather than a copy behind another.
 const WHOLE_BYTES: usize = 16 << 10;
 
+/// Nor is one copied that fills this part of its room. An emptier one is: what waits for somebody
+/// slow must not take memory by the room of its buffers.
+const FILLED_PART: usize = 4;
+
 /// Large ones are kept apart, so that who gives one gets one: growing one anew copies all of it.
 pub(super) struct Pool {
     small: Vec<Vec<u8>>,
@@ -82,7 +86,7 @@ impl Outbox {
         if self.open.is_empty() {
             let spare = std::mem::replace(&mut self.open, bytes);
             if spare.capacity() > 0 { spare } else { pool.take_for(room) }
-        } else if bytes.len() >= WHOLE_BYTES {
+        } else if bytes.len() >= WHOLE_BYTES.max(room / FILLED_PART) {
             self.whole.push_back(std::mem::replace(&mut self.open, bytes));
             pool.take_for(room)
         } else {
@@ -209,6 +213,19 @@ mod tests {
         pool.give_back(Vec::with_capacity(100 << 10));
         assert!(pool.take().capacity() < WHOLE_BYTES, "a client's answer wants little");
         assert_eq!(pool.bytes, 100 << 10);
+    }
+
+    #[test]
+    fn what_waits_takes_little_more_memory_than_it_has_bytes() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
+        for _ in 0..1_000 {
+            let mut roomy = Vec::with_capacity(1 << 20);
+            roomy.resize(WHOLE_BYTES, 1);
+            outbox.exchange(roomy, &mut pool);
+        }
+        let room: usize = outbox.whole.iter().chain([&outbox.open]).map(Vec::capacity).sum();
+        assert_eq!(outbox.unsent(), 1_000 * WHOLE_BYTES);
+        assert!(room <= FILLED_PART * outbox.unsent(), "{room} bytes of memory");
     }
 
     #[test]

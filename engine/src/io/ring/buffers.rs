@@ -108,7 +108,7 @@ impl BufferRing {
         } else if let Some(mean) = self.bytes.checked_div(self.receptions) {
             self.wanted = (TURN_BYTES / mean.max(1)).max(self.wanted / 2);
         }
-        self.wanted = self.wanted.clamp(COUNT_MIN, usize::from(self.count).max(COUNT_MIN));
+        self.wanted = self.wanted.max(COUNT_MIN).min(self.count.into());
         (self.receptions, self.bytes, self.was_short) = (0, 0, false);
     }
 

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Bench, Event, LOCAL, is_alone, on_both_backends};
+use super::{Bench, Event, LOCAL, PATIENCE, is_alone, on_both_backends};
 use crate::io::{
     Backend, CloseReason, Completion, ConnId, Errno, Handler, Io, ReactorOptions, Socket,
 };
@@ -13,6 +13,7 @@ use crate::io::{
 on_both_backends! {
     what_is_sent_comes_back_however_it_is_cut
     what_is_handed_over_leaves_without_a_turn
+    large_buffers_leave_one_after_the_other_with_nothing_else_happening
     a_dial_and_its_acceptance_know_each_other
     a_refused_dial_ends_in_closed
     a_dial_that_nobody_answers_times_out
@@ -108,6 +109,28 @@ fn what_is_sent_comes_back_however_it_is_cut(backend: Backend) {
     });
     assert!(client == sent);
     assert_eq!(bench.io().connections(), 0);
+}
+
+fn large_buffers_leave_one_after_the_other_with_nothing_else_happening(backend: Backend) {
+    let mut bench = Bench::new(backend);
+    let (_, at) = bench.listen();
+    let mut client = TcpStream::connect(at).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (conn, _) = bench.accepted();
+    let pieces = [pattern(1, 100), pattern(2, 40_000), pattern(3, 20_000), pattern(4, 30_000)];
+    let expected = pieces.concat();
+    let mut read = vec![0; expected.len()];
+    let reader = other_side(move || client.read_exact(&mut read).map(|()| (client, read)));
+    for piece in pieces {
+        bench.io().send_owned(conn, piece);
+    }
+    bench.reactor.hand_over().unwrap();
+    // Who forgets the next buffer sleeps longer than the other side waits for it.
+    while bench.io().unsent(conn) > 0 {
+        bench.reactor.turn(Some(2 * PATIENCE), &mut Echo::default()).unwrap();
+    }
+    let (_client, read) = reader.join().unwrap().expect("all of it comes");
+    assert!(read == expected);
 }
 
 fn what_is_handed_over_leaves_without_a_turn(backend: Backend) {

@@ -148,14 +148,17 @@ impl<D: Driver> World<D> {
         Some(at.saturating_sub(clock::monotonic()))
     }
 
-    /// Sends what has gathered: the first step of a turn.
+    /// Sends what has gathered: the first step of a turn. A driver that sends at once is given a
+    /// connection's next buffer at once: no event would remind of it.
     pub(super) fn gather(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for key in dirty.drain(..) {
-            self.send_next(key);
+        while !self.dirty.is_empty() {
+            let mut dirty = std::mem::take(&mut self.dirty);
+            for key in dirty.drain(..) {
+                self.send_next(key);
+            }
+            dirty.append(&mut self.dirty);
+            self.dirty = dirty;
         }
-        dirty.append(&mut self.dirty);
-        self.dirty = dirty;
     }
 
     /// Does what is due.
