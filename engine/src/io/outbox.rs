@@ -39,9 +39,9 @@ impl Pool {
             .unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES))
     }
 
-    /// One for somebody who gave one with so much room.
-    fn take_for(&mut self, room: usize) -> Vec<u8> {
-        let large = (room >= WHOLE_BYTES).then(|| Self::out_of(&mut self.large, &mut self.bytes));
+    /// One for somebody who gave one with so much room, or filled one so far.
+    fn take_for(&mut self, bytes: usize) -> Vec<u8> {
+        let large = (bytes >= WHOLE_BYTES).then(|| Self::out_of(&mut self.large, &mut self.bytes));
         large.flatten().unwrap_or_else(|| self.take())
     }
 
@@ -69,13 +69,15 @@ pub(super) struct Outbox {
     open: Vec<u8>,
     flying: usize,
     is_flying: bool,
+    /// What the last buffer that left held: the next will hold about as much.
+    left: usize,
 }
 
 impl Outbox {
     /// The buffer that gathers.
     pub(super) fn open(&mut self, pool: &mut Pool) -> &mut Vec<u8> {
         if self.open.capacity() == 0 {
-            self.open = pool.take();
+            self.open = pool.take_for(self.left);
         }
         &mut self.open
     }
@@ -121,6 +123,7 @@ impl Outbox {
         }
         let buffer = self.whole.pop_front().unwrap_or_else(|| std::mem::take(&mut self.open));
         self.flying = buffer.len();
+        self.left = buffer.len();
         self.is_flying = true;
         Some(buffer)
     }
@@ -213,6 +216,22 @@ mod tests {
         pool.give_back(Vec::with_capacity(100 << 10));
         assert!(pool.take().capacity() < WHOLE_BYTES, "a client's answer wants little");
         assert_eq!(pool.bytes, 100 << 10);
+    }
+
+    #[test]
+    fn who_filled_a_large_buffer_gets_a_large_one_next() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
+        let mut say = |bytes: usize| {
+            outbox.open(&mut pool).resize(bytes, 1);
+            let buffer = outbox.take_off().unwrap();
+            let room = buffer.capacity();
+            outbox.sent(bytes);
+            outbox.landed(buffer, &mut pool);
+            room
+        };
+        let grown = say(100 << 10);
+        assert_eq!(say(1), grown);
+        assert!(say(1) < WHOLE_BYTES, "what little is said takes little room");
     }
 
     #[test]
