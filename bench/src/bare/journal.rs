@@ -13,6 +13,7 @@
 //! Not here: what the log adds to this (`ringkeeper_engine::log`).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use ringkeeper_engine::limits::{
     BATCH_BYTES_MAX, BLOCK, SEGMENT_BYTES, SMALL_BATCH_BYTES, WRITES_IN_FLIGHT,
@@ -26,7 +27,7 @@ const BATCH_HEADER_BYTES: usize = 64;
 
 /// A batch that waits; more may join the last.
 struct Gathered {
-    slab: Slab,
+    slab: Arc<Slab>,
     /// Header included.
     bytes: usize,
     last: u64,
@@ -50,7 +51,7 @@ struct Batch {
 pub(super) struct Journal {
     proposal_bytes: usize,
     gathered: VecDeque<Gathered>,
-    free: Vec<Slab>,
+    free: Vec<Arc<Slab>>,
     batches: VecDeque<Batch>,
     writing: usize,
     flush: Option<OpId>,
@@ -93,7 +94,7 @@ impl Journal {
         while !run.is_empty() {
             let is_full = |batch: &Gathered| batch.slab.len() - batch.bytes < self.proposal_bytes;
             if self.gathered.back().is_none_or(is_full) {
-                let slab = self.free.pop().unwrap_or_else(|| Slab::new(BATCH_BYTES_MAX));
+                let slab = self.free.pop().unwrap_or_else(|| Arc::new(Slab::new(BATCH_BYTES_MAX)));
                 let (bytes, last) = (BATCH_HEADER_BYTES, self.appended);
                 self.gathered.push_back(Gathered { slab, bytes, last });
             }
@@ -101,7 +102,8 @@ impl Journal {
             let room = (batch.slab.len() - batch.bytes) / self.proposal_bytes;
             let count = room.min(run.len() / self.proposal_bytes);
             let (taken, rest) = run.split_at(count * self.proposal_bytes);
-            batch.slab[batch.bytes..batch.bytes + taken.len()].copy_from_slice(taken);
+            let slab = Arc::get_mut(&mut batch.slab).expect("the disk has given it back");
+            slab[batch.bytes..batch.bytes + taken.len()].copy_from_slice(taken);
             batch.bytes += taken.len();
             self.appended += count as u64;
             batch.last = self.appended;

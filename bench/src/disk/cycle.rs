@@ -6,6 +6,7 @@
 //! Not here: which ways and sizes are run (the module).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use ringkeeper_engine::io::clock::now_micros;
@@ -125,7 +126,7 @@ pub(super) struct Run {
     way: Way,
     bytes: usize,
     batches: VecDeque<Batch>,
-    slabs: Vec<Slab>,
+    slabs: Vec<Arc<Slab>>,
     flush: Option<OpId>,
     offset: u64,
     ops: u64,
@@ -139,7 +140,7 @@ impl Run {
         let slabs = (0..way.writes_in_flight()).map(|_| {
             let mut slab = Slab::new(bytes);
             slab.fill(0x5a);
-            slab
+            Arc::new(slab)
         });
         Self {
             way,
@@ -183,7 +184,7 @@ impl Run {
         io.disk(DiskOp::Flush { op, segment: SEGMENT });
     }
 
-    fn write(&mut self, slab: Slab, io: &mut dyn Io) {
+    fn write(&mut self, slab: Arc<Slab>, io: &mut dyn Io) {
         let op = self.next_op();
         let len = self.bytes as u64;
         if self.offset + len > SEGMENT_BYTES {

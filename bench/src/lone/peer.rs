@@ -12,6 +12,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringkeeper_engine::io::clock::now_micros;
@@ -51,7 +52,7 @@ struct Peer {
     has_ended: bool,
     followers: Vec<ConnId>,
     connected: usize,
-    slabs: Vec<Slab>,
+    slabs: Vec<Arc<Slab>>,
     has_disk: bool,
     written_offset: u64,
     asked: u64,
@@ -124,7 +125,7 @@ impl Peer {
         let message = vec![b'x'; self.bytes];
         self.followers.iter().for_each(|follower| io.send(*follower, &message));
         if self.has_disk {
-            let slab = self.slabs.pop().unwrap_or_else(|| Slab::new(BLOCK));
+            let slab = self.slabs.pop().unwrap_or_else(|| Arc::new(Slab::new(BLOCK)));
             let (op, offset) = (OpId(self.asked), self.written_offset);
             self.written_offset = (offset + BLOCK as u64) % SEGMENT_BYTES;
             let (segment, len, durable) = (SEGMENT, BLOCK, true);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use ringkeeper_engine::ids::ServerId;
 use ringkeeper_engine::io::files::{Directory, FileDisk};
 use ringkeeper_engine::io::{self, Completion, Handler, Io, Reactor, ReactorOptions};
+use ringkeeper_engine::limits::PROPOSALS_BYTES_KEPT;
 use ringkeeper_engine::log::{DiskDone, DiskOp, Log, LogOptions, MemoryDisk, write_packet};
 use ringkeeper_engine::zxid::Zxid;
 
@@ -68,6 +69,7 @@ impl Feed {
             write_packet(self.zxid, black_box(&[0x5a; PAYLOAD_BYTES]), &mut self.packet);
             self.log.append(self.zxid, &self.packet);
         }
+        self.log.forget(self.log.durable(), PROPOSALS_BYTES_KEPT);
         self.log.drain(&mut self.ops);
     }
 

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use ringkeeper::wire::OpCode;
-use ringkeeper_engine::zab::Proposals;
+use ringkeeper_engine::zab::packets::{self, Kind};
 use ringkeeper_engine::zxid::Zxid;
 
 use super::database::{World, child};
@@ -16,9 +16,6 @@ const OUTSTANDING: i64 = 100;
 
 /// Different requests, more than are outstanding.
 const BODIES: usize = 128;
-
-/// Proposals kept in memory.
-const KEPT_BYTES: usize = 1 << 20;
 
 pub(super) const STATIONS: [Station; 3] = [
     Station::lasting("prep", "prep/set", || prep(OpCode::SetData)),
@@ -52,11 +49,11 @@ fn encode() -> Box<dyn Workload> {
     let body = world.set_body(&child(0));
     let mut payload = Vec::new();
     world.prepare_into(OpCode::SetData, &body, &mut payload);
-    let mut proposals = Proposals::new(Zxid(1 << 32));
+    let mut draft = Vec::new();
     Box::new(move || {
-        let zxid = proposals.last().next().expect("fewer runs than an epoch has zxids");
-        let packet = proposals.propose(zxid, |out| out.extend_from_slice(black_box(&payload)));
-        black_box(packet);
-        proposals.trim(zxid, KEPT_BYTES);
+        draft.clear();
+        let fill = |out: &mut Vec<u8>| out.extend_from_slice(black_box(&payload));
+        packets::write_filled(&mut draft, Kind::Proposal, Zxid(1 << 32), fill);
+        black_box(&draft);
     })
 }

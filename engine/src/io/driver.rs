@@ -154,7 +154,7 @@ pub(super) trait Driver: Sized {
 /// A write of the log: `slab[..len]` to `offset`.
 pub(super) struct Write {
     pub(super) op: OpId,
-    pub(super) slab: Slab,
+    pub(super) slab: Arc<Slab>,
     pub(super) offset: u64,
     pub(super) len: usize,
     pub(super) durable: bool,

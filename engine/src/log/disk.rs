@@ -21,6 +21,7 @@
 //! Not here: the file formats (`batch`, `segment`, `superblock`), the syscalls (`io`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::slab::Slab;
 use crate::zxid::Zxid;
@@ -176,7 +177,7 @@ pub struct OpId(pub u64);
 #[derive(Debug)]
 pub enum DiskOp {
     /// Writes `slab[..len]` at `offset`; both are whole blocks. The slab comes back in the answer.
-    Write { op: OpId, segment: u64, offset: u64, slab: Slab, len: usize, durable: bool },
+    Write { op: OpId, segment: u64, offset: u64, slab: Arc<Slab>, len: usize, durable: bool },
     /// Makes durable what was answered before (`fdatasync`). One at a time.
     Flush { op: OpId, segment: u64 },
     /// In the background: make a segment of `bytes` ready, from a purged one of the same size where
@@ -189,7 +190,7 @@ pub enum DiskOp {
 /// How an operation ended; `Err` is an errno.
 #[derive(Debug)]
 pub enum DiskDone {
-    Written { op: OpId, slab: Slab, result: Result<(), i32> },
+    Written { op: OpId, slab: Arc<Slab>, result: Result<(), i32> },
     Flushed { op: OpId, result: Result<(), i32> },
     Prepared { segment: u64, result: Result<(), i32> },
     Removed { segment: u64, result: Result<(), i32> },

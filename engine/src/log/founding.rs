@@ -98,6 +98,7 @@ impl Founding {
                 let done = carry_out(disk, op);
                 self.log.on_done(done)?;
             }
+            self.log.forget(self.log.durable(), 0);
         }
     }
 }

@@ -11,11 +11,14 @@
 //! - G2. A segment is left only when everything in it is durable; so that a later segment exists
 //!   proves that nothing before it may be missing.
 //!
-//! Not here: the queue of batches (`gather`), what is durable (`flight`).
+//! Not here: the queue of batches (`proposals`), what is durable (`flight`).
+
+use std::sync::Arc;
 
 use super::batch::{self, BatchHeader, padded};
 use super::disk::{DiskDone, DiskError, DiskOp, DiskVerb, FileName};
 use super::flight::Reach;
+use super::proposals::Batch;
 use super::segment::{Segment, SegmentHeader};
 use super::{Durable, Log, LogFailure};
 use crate::limits::BLOCK;
@@ -42,10 +45,10 @@ impl Log {
             packet.len()
         );
         assert!(
-            self.gather.bytes() <= OVERFLOW * self.options.gathered_bytes_max,
+            self.proposals.gathered_bytes() <= OVERFLOW * self.options.gathered_bytes_max,
             "AI-6: the log was fed without room"
         );
-        self.gather.append(zxid, packet);
+        self.proposals.append(zxid, packet);
         self.history.push(zxid);
     }
 
@@ -57,8 +60,8 @@ impl Log {
         }
         self.spares.ask(out);
         while self.flight.writing() < self.options.writes_in_flight {
-            let Some(len) = self.gather.front_len() else { break };
-            let is_small = len < self.options.small_batch_bytes && self.gather.batches() == 1;
+            let Some(len) = self.proposals.front().map(Batch::len) else { break };
+            let is_small = len < self.options.small_batch_bytes && self.proposals.gathering() == 1;
             if is_small && self.flight.writing() > 0 {
                 break;
             }
@@ -77,21 +80,21 @@ impl Log {
 
     fn write_batch(&mut self, out: &mut Vec<DiskOp>) {
         // Alone on an idle disk a durable write is the shortest way; in company a flush serves all.
-        let is_alone = self.flight.is_empty() && self.gather.batches() == 1;
+        let is_alone = self.flight.is_empty() && self.proposals.gathering() == 1;
         let durable = is_alone || self.options.every_write_durable;
-        let mut gathered = self.gather.pop().expect("a batch has gathered");
+        let batch = self.proposals.front().expect("a batch has gathered");
         let segment = self.segments.back_mut().expect("a segment with room is active");
         let header = BatchHeader {
             before: self.chain,
             incarnation: segment.header.incarnation,
             sequence: self.next_sequence,
-            first: gathered.first,
-            last: gathered.last,
-            count: gathered.count,
-            bytes: gathered.bytes as u32,
+            first: batch.first,
+            last: batch.last,
+            count: batch.count,
+            bytes: batch.bytes as u32,
             known_durable: self.durable.sequence,
         };
-        let (len, crc) = batch::seal(&mut gathered.slab, &header);
+        let (slab, (len, crc)) = self.proposals.hand_out(|slab| batch::seal(slab, &header));
         let offset = segment.end;
         segment.push(header.first, header.last, len);
         let number = segment.header.number;
@@ -104,7 +107,7 @@ impl Log {
         self.chain = crc;
         self.next_sequence += 1;
         let op = self.flight.depart(offset, reaches, durable);
-        out.push(DiskOp::Write { op, segment: number, offset, slab: gathered.slab, len, durable });
+        out.push(DiskOp::Write { op, segment: number, offset, slab, len, durable });
     }
 
     /// Begins the next segment with its header block; false if that has to wait (G2).
@@ -118,10 +121,10 @@ impl Log {
             return false;
         };
         self.spares.ask(out);
-        let first = self.gather.front().expect("a roll makes room for a batch");
+        let first = self.proposals.front().expect("a roll makes room for a batch").first;
         let header = self.next_header(number, first);
         let mut slab = self.header_slab.take().expect("one header is written at a time");
-        header.encode(&mut slab);
+        header.encode(Arc::get_mut(&mut slab).expect("the disk has given it back"));
         self.segments.push_back(Segment::new(header, size));
         let reaches = Reach { segment: number, end: BLOCK as u64, ..self.durable };
         let durable = self.options.every_write_durable;
@@ -156,8 +159,6 @@ impl Log {
             DiskDone::Written { op, slab, result } => {
                 if self.flight.written(op, result)? {
                     self.header_slab = Some(slab);
-                } else {
-                    self.gather.give_back(slab);
                 }
             }
             DiskDone::Flushed { op, result } => self.flight.flushed(op, result)?,
@@ -182,7 +183,7 @@ impl Log {
     }
 
     fn is_roll_due(&self) -> bool {
-        self.gather.front_len().is_some_and(|len| !self.active_has_room(len))
+        self.proposals.front().is_some_and(|batch| !self.active_has_room(batch.len()))
     }
 }
 

@@ -421,6 +421,7 @@ mod tests {
         let write = |op, offset| {
             let mut slab = Slab::new(4096);
             slab.fill(9);
+            let slab = slab.into();
             DiskOp::Write { op: OpId(op), segment: 1, offset, slab, len: 4096, durable: false }
         };
         let mut lost = 0;

@@ -20,11 +20,11 @@ mod disk;
 mod evidence;
 mod flight;
 mod founding;
-mod gather;
 mod group_commit;
 mod history;
 mod memory_disk;
 mod passing;
+mod proposals;
 mod purge;
 mod recover;
 mod segment;
@@ -39,6 +39,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 pub use batch::{PACKET_FRAME_BYTES, packet, packets, payload, write_packet};
 pub use cursor::{Cursor, CursorError};
@@ -47,6 +48,7 @@ pub use founding::Founding;
 pub use history::{History, Run};
 pub use memory_disk::MemoryDisk;
 pub use passing::{Beginning, beginning};
+pub use proposals::{Proposals, Run as ProposalRun};
 pub use recover::{Damage, Opened, Passed, RecoveryReport};
 pub use segment::prepare_segment;
 pub use slab::Slab;
@@ -57,7 +59,6 @@ use crate::limits::{self, BLOCK};
 use crate::zxid::{Epoch, Zxid};
 use dice::Dice;
 use flight::{Flight, Reach};
-use gather::Gather;
 use segment::Segment;
 use spares::Spares;
 use superblock::SuperblockFile;
@@ -197,10 +198,10 @@ pub struct Log {
     /// Files that a damaged log holds beyond its good part, kept as they are.
     suspects: Vec<u64>,
     spares: Spares,
-    gather: Gather,
+    proposals: Proposals,
     flight: Flight,
     /// Where a segment's header block is put together; away while one is written.
-    header_slab: Option<Slab>,
+    header_slab: Option<Arc<Slab>>,
     /// Everything appended.
     history: History,
     durable: Reach,
@@ -227,7 +228,7 @@ impl Log {
 
     /// Nothing gathered, in flight or unflushed: everything appended is durable.
     pub fn is_quiet(&self) -> bool {
-        self.flight.is_empty() && self.gather.batches() == 0
+        self.flight.is_empty() && self.proposals.gathering() == 0
     }
 
     /// The oldest zxid that can be read; `None` if there is none.
@@ -243,12 +244,23 @@ impl Log {
     /// Whether what has gathered is within its bound. When not, whoever feeds the log stops reading
     /// until the disk has caught up.
     pub fn has_room(&self) -> bool {
-        self.gather.bytes() < self.options.gathered_bytes_max
+        self.proposals.gathered_bytes() < self.options.gathered_bytes_max
     }
 
     /// Bytes appended and not yet handed to the disk.
     pub fn gathered_bytes(&self) -> usize {
-        self.gather.bytes()
+        self.proposals.gathered_bytes()
+    }
+
+    /// What was appended and is still in memory.
+    pub fn proposals(&self) -> &Proposals {
+        &self.proposals
+    }
+
+    /// Memory need not reach back to `upto` any more, as long as it has room for `bytes_kept`
+    /// beyond. What is not durable stays.
+    pub fn forget(&mut self, upto: Zxid, bytes_kept: usize) {
+        self.proposals.trim(upto.min(self.durable.zxid), bytes_kept);
     }
 
     pub fn bytes_on_disk(&self) -> u64 {

@@ -11,15 +11,16 @@
 //! Not here: the proofs (`evidence`), what to do about damage (`zab`: fetch from the quorum).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::batch::packets;
 use super::dice::Dice;
 use super::disk::{Disk, DiskError, FileName};
 use super::evidence::{headless_proves_durable, proves_durable};
 use super::flight::{Flight, Reach};
-use super::gather::Gather;
 use super::history::{History, Run};
 use super::passing::begins_whole;
+use super::proposals::Proposals;
 use super::segment::{FirstBlock, Segment, SegmentHeader};
 use super::slab::Slab;
 use super::spares::Spares;
@@ -156,6 +157,7 @@ impl Log {
             log.reset(disk, snapshot)?;
         }
         report.damage = log.damage;
+        log.proposals.reset(log.appended());
         Ok(Opened { superblock: *log.superblock(), log, report })
     }
 
@@ -168,9 +170,9 @@ impl Log {
             orphans: Vec::new(),
             suspects: Vec::new(),
             spares: Spares::new(options.spares, options.segment_bytes),
-            gather: Gather::new(options.batch_bytes_max, 2 * options.writes_in_flight),
+            proposals: Proposals::new(record.base, options.batch_bytes_max),
             flight: Flight::default(),
-            header_slab: Some(Slab::new(BLOCK)),
+            header_slab: Some(Arc::new(Slab::new(BLOCK))),
             history: History::new(record.base),
             durable: Reach { zxid: record.base, sequence: 0, segment: 0, end: 0 },
             next_sequence: record.durable_sequence + 1,

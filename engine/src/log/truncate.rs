@@ -151,6 +151,7 @@ impl Log {
             disk.remove(FileName::Segment(number))?;
         }
         self.segments.extend(refuge);
+        self.proposals.truncate(self.history.last());
         self.forget_marker(disk)
     }
 
@@ -233,6 +234,7 @@ impl Log {
         self.segments.clear();
         self.orphans.clear();
         self.history = History::new(to);
+        self.proposals.reset(to);
         self.next_sequence = self.superblock().durable_sequence + 1;
         self.chain = 0;
         self.forget_marker(disk)

@@ -20,11 +20,12 @@ use std::collections::BTreeMap;
 use crate::election::{Election, ElectionEffect, ElectionOptions};
 use crate::ids::{LinkId, LinkIds, ServerId};
 use crate::limits::IN_FLIGHT_BYTES_MAX;
-use crate::log::{Disk, DiskDone, DiskOp, Log};
+use crate::log::{Disk, DiskDone, DiskOp, Log, Proposals};
 use crate::quorum::Ensemble;
 use crate::time::Millis;
 use crate::zab::ground::{Buffers, Constants, Fault, Levellings};
 use crate::zab::leader::check_size;
+use crate::zab::packets::{self, Kind};
 use crate::zxid::{Epoch, Zxid};
 use lobby::Lobby;
 use road::Role;
@@ -32,7 +33,7 @@ use road::Role;
 pub use crate::zab::sync_plan::Plan;
 pub use crate::zab::{
     Effect, FatalReason, Forwarded, Intake, IntakeError, LearnerId, Leave, PeerError, Port,
-    Proposals, Requests, SnapshotFormat, Timing,
+    Requests, SnapshotFormat, Timing,
 };
 pub use status::{LearnerStatus, State, Status};
 
@@ -76,7 +77,8 @@ pub struct Replica {
     standalone: bool,
     may_vote_empty: bool,
     log: Log,
-    proposals: Proposals,
+    /// Where a packet is put together.
+    draft: Vec<u8>,
     applied: Zxid,
     role: Role,
     election: Election,
@@ -111,7 +113,7 @@ impl Replica {
             },
             standalone: options.standalone,
             may_vote_empty: options.may_vote_empty,
-            proposals: Proposals::new(appended),
+            draft: Vec::new(),
             log,
             applied: appended,
             role: Role::Ended,
@@ -203,32 +205,33 @@ impl Replica {
     /// the epoch's counters are used up, in which case it steps down at the end of the turn.
     pub fn next_zxid(&mut self) -> Option<Zxid> {
         match &mut self.role {
-            Role::Leader(leader) => leader.next_zxid(&self.proposals),
-            Role::Standalone(standalone) => Some(standalone.next_zxid(&self.proposals)),
+            Role::Leader(leader) => leader.next_zxid(self.log.proposals()),
+            Role::Standalone(standalone) => Some(standalone.next_zxid(self.log.proposals())),
             _ => None,
         }
     }
 
     /// Whether more may be proposed now: disk and quorum keep up. Otherwise requests wait.
     pub fn has_room(&self) -> bool {
-        self.log.has_room()
-            && self.proposals.bytes_after(self.decided().max(self.proposals.base()))
-                < IN_FLIGHT_BYTES_MAX
+        let proposals = self.log.proposals();
+        let undecided = proposals.bytes_after(self.decided().max(proposals.base()));
+        self.log.has_room() && undecided < IN_FLIGHT_BYTES_MAX
     }
 
     /// Proposes the payload (`TxnHeader|txn|digest`) that `fill` writes for the zxid it is given.
     /// `None`, and `fill` is not called, where `next_zxid` is `None`.
     pub fn propose(&mut self, fill: impl FnOnce(Zxid, &mut Vec<u8>)) -> Option<Zxid> {
         let zxid = self.next_zxid()?;
-        let packet = self.proposals.propose(zxid, |out| fill(zxid, out));
-        check_size(packet);
-        self.log.append(zxid, packet);
+        self.draft.clear();
+        packets::write_filled(&mut self.draft, Kind::Proposal, zxid, |out| fill(zxid, out));
+        check_size(&self.draft);
+        self.log.append(zxid, &self.draft);
         Some(zxid)
     }
 
     /// What `Effect::Committed` speaks of.
     pub fn proposals(&self) -> &Proposals {
-        &self.proposals
+        self.log.proposals()
     }
 
     pub fn log(&self) -> &Log {
@@ -237,7 +240,7 @@ impl Replica {
 
     /// The tree has everything up to here; older proposals may be forgotten.
     pub fn applied(&mut self, upto: Zxid) {
-        assert!(upto <= self.proposals.last(), "law 6: {upto:?} was never proposed here");
+        assert!(upto <= self.log.proposals().last(), "law 6: {upto:?} was never proposed here");
         self.applied = upto;
     }
 
@@ -315,7 +318,7 @@ impl Replica {
     /// Leader: answers a learner's forwarded `sync` once all that is proposed by now is decided.
     pub fn sync_learner(&mut self, learner: LearnerId) {
         if let Role::Leader(leader) = &mut self.role {
-            leader.sync_learner(learner, &self.proposals);
+            leader.sync_learner(learner, self.log.proposals());
         }
     }
 

@@ -38,7 +38,6 @@ impl Replica {
             now,
             constants: &self.constants,
             log: &mut self.log,
-            proposals: &mut self.proposals,
             applied: &mut self.applied,
             disk,
             links: &mut self.links,
@@ -417,6 +416,6 @@ impl Replica {
         if let Role::Learner(learner) = &self.role {
             upto = upto.min(learner.acked());
         }
-        self.proposals.trim(upto, PROPOSALS_BYTES_KEPT);
+        self.log.forget(upto, PROPOSALS_BYTES_KEPT);
     }
 }

@@ -10,7 +10,7 @@ use crate::limits::SEND_BUFFERS_KEPT;
 use crate::log::{Disk, DiskError, Log, LogFailure};
 use crate::quorum::Ensemble;
 use crate::time::Millis;
-use crate::zab::{Effect, FatalReason, Leave, PeerError, Port, Proposals, SnapshotFormat, Timing};
+use crate::zab::{Effect, FatalReason, Leave, PeerError, Port, SnapshotFormat, Timing};
 use crate::zxid::{Epoch, Zxid};
 
 /// What does not change while the process lives, unless the ensemble is reconfigured.
@@ -26,7 +26,6 @@ pub struct Ground<'a> {
     pub now: Millis,
     pub constants: &'a Constants,
     pub log: &'a mut Log,
-    pub proposals: &'a mut Proposals,
     /// What the member's tree has applied.
     pub applied: &'a mut Zxid,
     pub disk: &'a mut dyn Disk,

@@ -26,7 +26,6 @@ pub mod ground;
 pub mod leader;
 pub mod learner;
 pub mod packets;
-pub mod proposals;
 pub mod records;
 pub mod snapshot;
 pub mod standalone;
@@ -40,7 +39,6 @@ use crate::zxid::{Epoch, Zxid};
 
 pub use effect::{Effect, FatalReason, LearnerId, Leave, Port};
 pub use forwarded::{Forwarded, Requests};
-pub use proposals::Proposals;
 pub use snapshot::{Intake, IntakeError, SnapshotFormat};
 
 /// A peer broke the protocol, or cannot be served. Its link ends; the server goes on.

@@ -3,9 +3,9 @@
 //! Compat: it goes on in the epoch of its last txn instead of opening one; the first txn of a fresh
 //! directory is 0x1 (`ZooKeeperServer`, 3.9.5).
 
+use super::Effect;
 use super::ground::{Fault, Ground};
-use super::{Effect, Proposals};
-use crate::log::Durable;
+use crate::log::{Durable, Proposals};
 use crate::zxid::{Epoch, Zxid};
 
 pub struct Standalone {
@@ -52,7 +52,7 @@ impl Standalone {
     }
 
     pub fn end_turn(&mut self, ground: &mut Ground<'_>) {
-        self.epoch = ground.proposals.last().epoch();
+        self.epoch = ground.log.proposals().last().epoch();
         ground.commit(&mut self.announced, self.durable);
     }
 }

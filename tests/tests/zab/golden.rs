@@ -22,7 +22,7 @@ use std::path::Path;
 use ringkeeper_engine::ids::{LinkId, LinkIds, ServerId};
 use ringkeeper_engine::log::{Log, LogOptions, MemoryDisk};
 use ringkeeper_engine::quorum::Ensemble;
-use ringkeeper_engine::replica::{Effect, LearnerId, Port, Proposals, Timing};
+use ringkeeper_engine::replica::{Effect, LearnerId, Port, Timing};
 use ringkeeper_engine::time::Millis;
 use ringkeeper_engine::zab::forwarded::write_request;
 use ringkeeper_engine::zab::ground::{Buffers, Constants, Fault, Ground, Levellings};
@@ -48,7 +48,6 @@ pub(crate) struct Stage {
     constants: Constants,
     log: Log,
     disk: MemoryDisk,
-    proposals: Proposals,
     applied: Zxid,
     links: LinkIds,
     ports: BTreeMap<LinkId, Port>,
@@ -73,6 +72,12 @@ fn payload(zxid: Zxid, out: &mut Vec<u8>) {
     out.extend_from_slice(&[0; 12]);
 }
 
+fn packet(zxid: Zxid) -> Vec<u8> {
+    let mut packet = Vec::new();
+    packets::write_filled(&mut packet, Kind::Proposal, zxid, |out| payload(zxid, out));
+    packet
+}
+
 impl Stage {
     pub(crate) fn new() -> Self {
         let mut disk = MemoryDisk::new();
@@ -91,7 +96,6 @@ impl Stage {
             },
             log,
             disk,
-            proposals: Proposals::new(Zxid::ZERO),
             applied: Zxid::ZERO,
             links: LinkIds::new(),
             ports: BTreeMap::new(),
@@ -108,9 +112,7 @@ impl Stage {
         for run in runs.split_whitespace() {
             let (mut at, last) = run.split_once("..").map(|(a, b)| (zxid(a), zxid(b))).unwrap();
             while at <= last {
-                let mut packet = Vec::new();
-                packets::write_filled(&mut packet, Kind::Proposal, at, |out| payload(at, out));
-                self.log.append(at, &packet);
+                self.log.append(at, &packet(at));
                 at = at.next().unwrap();
             }
         }
@@ -118,7 +120,7 @@ impl Stage {
         let epoch = Epoch(epoch.parse().unwrap());
         self.log.store_epochs(&mut self.disk, epoch, epoch).unwrap();
         self.applied = self.log.appended();
-        self.proposals.reset(self.applied);
+        self.log.forget(self.applied, 0);
     }
 
     fn snapshot(&mut self, at: Zxid) {
@@ -157,7 +159,6 @@ impl Stage {
             now: self.now,
             constants: &self.constants,
             log: &mut self.log,
-            proposals: &mut self.proposals,
             applied: &mut self.applied,
             disk: &mut self.disk,
             links: &mut self.links,
@@ -309,9 +310,8 @@ impl Stage {
     fn propose(&mut self, count: usize) {
         for _ in 0..count {
             let Role::Leader(leader) = &mut self.role else { panic!("only leaders propose") };
-            let Some(zxid) = leader.next_zxid(&self.proposals) else { break };
-            let packet = self.proposals.propose(zxid, |out| payload(zxid, out));
-            self.log.append(zxid, packet);
+            let Some(zxid) = leader.next_zxid(self.log.proposals()) else { break };
+            self.log.append(zxid, &packet(zxid));
         }
         self.act(|_, _| Ok(()));
     }
@@ -380,7 +380,7 @@ impl Stage {
                 let server: i64 = peer.parse().unwrap();
                 let learner = LearnerId { link: self.peers[&server], server: ServerId(server) };
                 if let Role::Leader(leader) = &mut self.role {
-                    leader.sync_learner(learner, &self.proposals);
+                    leader.sync_learner(learner, self.log.proposals());
                 }
                 self.act(|_, _| Ok(()));
             }
@@ -489,11 +489,12 @@ fn a_leader_steps_down_when_the_counters_of_its_epoch_are_spent() {
     for command in ["lead", "2 says FOLLOWERINFO 0:0", "2 says ACKEPOCH 0 0:0", "2 says ACK 1:0"] {
         stage.run(command);
     }
-    stage.proposals.reset(Zxid::new(Epoch(1), u32::MAX - 1));
+    stage.log.reset(&mut stage.disk, Zxid::new(Epoch(1), u32::MAX - 1)).unwrap();
     let Role::Leader(leader) = &mut stage.role else { panic!("it leads") };
-    assert_eq!(leader.next_zxid(&stage.proposals), Some(Zxid::new(Epoch(1), u32::MAX)));
-    stage.proposals.propose(Zxid::new(Epoch(1), u32::MAX), |_| {});
-    assert_eq!(leader.next_zxid(&stage.proposals), None);
+    assert_eq!(leader.next_zxid(stage.log.proposals()), Some(Zxid::new(Epoch(1), u32::MAX)));
+    let last = Zxid::new(Epoch(1), u32::MAX);
+    stage.log.append(last, &packet(last));
+    assert_eq!(leader.next_zxid(stage.log.proposals()), None);
     stage.act(|_, _| Ok(()));
     assert_eq!(stage.said, ["1 leaves: the last zxid of the epoch is used"]);
 }

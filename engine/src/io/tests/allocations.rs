@@ -6,6 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 
 use super::sockets::{Echo, other_side, pattern};
 use super::{Bench, Folder, on_both_backends};
@@ -57,7 +58,7 @@ unsafe impl GlobalAlloc for Counting {
 /// Echoes, and writes each reception's turn to the log, with the slabs that come back.
 struct Busy {
     echo: Echo,
-    slabs: Vec<Slab>,
+    slabs: Vec<Arc<Slab>>,
     ops: u64,
 }
 
@@ -104,7 +105,7 @@ fn a_warm_reactor_does_not_allocate(backend: Backend) {
             streams.iter_mut().for_each(|stream| stream.read_exact(&mut back).unwrap());
         }
     });
-    let slabs = (0..4).map(|_| Slab::new(BLOCK)).collect();
+    let slabs = (0..4).map(|_| Arc::new(Slab::new(BLOCK))).collect();
     let mut busy = Busy { echo: Echo::default(), slabs, ops: 0 };
     busy.echo.closed.reserve(CLIENTS);
     let mut turns = 0;

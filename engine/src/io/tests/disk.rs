@@ -51,7 +51,7 @@ fn blocks(first: u8, count: usize) -> Slab {
 
 fn write(op: u64, segment: u64, offset: u64, slab: Slab, durable: bool) -> DiskOp {
     let len = slab.len();
-    DiskOp::Write { op: OpId(op), segment, offset, slab, len, durable }
+    DiskOp::Write { op: OpId(op), segment, offset, slab: slab.into(), len, durable }
 }
 
 fn read(disk: &mut FileDisk, segment: u64, offset: u64, len: usize) -> Vec<u8> {

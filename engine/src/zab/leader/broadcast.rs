@@ -1,21 +1,22 @@
 //! Broadcast from the leader's side: proposals, ACKs, what is decided; and what learners ask for.
 //!
-//! Perf: a proposal is encoded once, into memory, and copied once for the log and once for each
-//! learner, at the end of the turn and as one run. What is decided is computed once a turn.
+//! Perf: a proposal is encoded once, and copied once into the slab it is written and applied from and
+//! once for each learner, at the end of the turn and as one run. What is decided is computed once a turn.
 
 use super::{Leader, Peer};
 use crate::ids::LinkId;
 use crate::limits::TXN_BYTES_MAX;
+use crate::log::Proposals;
 use crate::zab::ground::{Fault, Ground};
 use crate::zab::packets::{self, BARE, Kind, Packet};
 use crate::zab::records;
-use crate::zab::{Effect, LearnerId, PeerError, Proposals};
+use crate::zab::{Effect, LearnerId, PeerError};
 use crate::zxid::Zxid;
 
 impl Leader {
     /// The newest zxid of this reign that was given out; its counter is 0 where none was.
     pub(super) fn proposed(&self, ground: &Ground<'_>) -> Zxid {
-        ground.proposals.last().max(Zxid::new(self.epoch, 0))
+        ground.log.proposals().last().max(Zxid::new(self.epoch, 0))
     }
 
     /// The zxid of the next proposal. `None` before the reign, and when the epoch's counters are
@@ -47,7 +48,7 @@ impl Leader {
                 decided = mark;
             }
         }
-        assert!(decided <= ground.proposals.last().max(self.began_with), "D1: {decided:?}");
+        assert!(decided <= ground.log.proposals().last().max(self.began_with), "D1: {decided:?}");
         self.decided = decided;
     }
 

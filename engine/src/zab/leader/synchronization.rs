@@ -62,7 +62,7 @@ impl Leader {
             Kind::Snap => ground.levellings.snaps += 1,
             _ => ground.levellings.diffs += 1,
         }
-        let history = if ground.proposals.covers(from) { "memory" } else { "the log" };
+        let history = if ground.log.proposals().covers(from) { "memory" } else { "the log" };
         tracing::info!(
             server = %peer.server, reported = %peer.reported, %from, %end, history,
             "brought level by {}", plan.name()
@@ -201,7 +201,7 @@ impl Peer {
     fn limit(&self, decided: Zxid, ground: &Ground<'_>) -> Zxid {
         match self.stage {
             Stage::Levelling => self.target,
-            _ if self.follows => ground.proposals.last(),
+            _ if self.follows => ground.log.proposals().last(),
             _ => decided,
         }
     }
@@ -239,8 +239,8 @@ impl Peer {
             return Ok(false);
         }
         let from = self.outbox.len();
-        if ground.proposals.covers(self.sent) {
-            let Some(run) = ground.proposals.run(self.sent, limit, FEED_CHUNK_BYTES) else {
+        if ground.log.proposals().covers(self.sent) {
+            let Some(run) = ground.log.proposals().run(self.sent, limit, FEED_CHUNK_BYTES) else {
                 return Ok(false);
             };
             self.source = Source::History(None);
@@ -318,7 +318,7 @@ impl Peer {
         if self.cumulative {
             packets::write_bare(&mut self.outbox, Kind::Commit, upto);
         } else {
-            for zxid in ground.proposals.zxids(self.told, upto) {
+            for zxid in ground.log.proposals().zxids(self.told, upto) {
                 packets::write_bare(&mut self.outbox, Kind::Commit, zxid);
             }
         }

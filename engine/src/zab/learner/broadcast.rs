@@ -1,9 +1,10 @@
 //! A learner at work: proposals in, ACKs out, commits applied; what its clients ask for passed on.
 //!
-//! Perf: a proposal is copied twice, into memory and into the log's slab; nothing is allocated.
+//! Perf: a proposal is copied once, into the slab it is written and applied from; nothing is allocated.
 
 use super::{Learner, Rank, Stage};
 use crate::limits::IN_FLIGHT_BYTES_MAX;
+use crate::log::write_packet;
 use crate::zab::forwarded;
 use crate::zab::ground::{Fault, Ground};
 use crate::zab::packets::{self, Kind, Packet};
@@ -89,11 +90,14 @@ impl Learner {
         if ground.log.gathered_bytes() > 2 * IN_FLIGHT_BYTES_MAX {
             return Err(Fault::Leave(Leave::DiskBehind));
         }
-        let packet = match framed {
-            Some(packet) => ground.proposals.append(zxid, packet),
-            None => ground.proposals.propose(zxid, |out| out.extend_from_slice(payload)),
-        };
-        ground.log.append(zxid, packet);
+        if let Some(packet) = framed {
+            ground.log.append(zxid, packet);
+        } else {
+            let mut packet = ground.buffers.take();
+            write_packet(zxid, payload, &mut packet);
+            ground.log.append(zxid, &packet);
+            ground.buffers.give(packet);
+        }
         Ok(())
     }
 
@@ -134,7 +138,7 @@ impl Learner {
         } else {
             // Compat: an ACK speaks for its own zxid alone, and a missing one stops every commit
             // after it (`Leader.tryToCommit`, 3.9.5).
-            for zxid in ground.proposals.zxids(self.acked, self.durable) {
+            for zxid in ground.log.proposals().zxids(self.acked, self.durable) {
                 packets::write_bare(&mut self.outbox, Kind::Ack, zxid);
             }
         }

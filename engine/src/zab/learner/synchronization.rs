@@ -61,12 +61,9 @@ impl Learner {
             assert_eq!(ground.log.appended(), to, "law 2: truncation lowers what is durable");
         }
         if *ground.applied > to {
-            ground.proposals.reset(to);
             *ground.applied = to;
             self.announced = to;
             ground.out.push(Effect::Reload { snapshot, upto: to });
-        } else {
-            ground.proposals.truncate(to);
         }
         self.committed = to;
         self.plan = Some(Plan::Trunc { to });
@@ -112,7 +109,6 @@ impl Learner {
         let Stage::Intake { zxid, intake, .. } = stage else { return Ok(()) };
         intake.finish(ground.disk)?;
         ground.log.reset(ground.disk, zxid)?;
-        ground.proposals.reset(zxid);
         *ground.applied = zxid;
         self.announced = zxid;
         self.committed = zxid;
