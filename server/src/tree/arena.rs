@@ -1,7 +1,8 @@
 //! Where znodes live: slots in chunks that never move.
 //!
 //! A chunk is allocated whole and filled slot by slot, so that growing copies nothing and a large
-//! tree does not stall while it doubles. Vacated slots are used again before new ones.
+//! tree does not stall while it doubles. Vacated slots are used again before new ones, the lowest of
+//! a chunk first.
 //!
 //! Invariants:
 //! - N1. A place in `contents` is one living znode's.
@@ -12,18 +13,28 @@ use std::ops::{Index, IndexMut};
 
 use super::contents::Contents;
 use super::stock::{Chunk, Stock};
-use super::znode::{NONE, VACANT, Znode, ZnodeId};
+use super::vacancies::Vacancies;
+use super::znode::{VACANT, Znode, ZnodeId};
 
 pub(super) struct Arena {
     chunks: Vec<Vec<Znode>>,
     contents: Contents,
-    vacant: u32,
+    /// Of each chunk.
+    vacancies: Vec<Vacancies<{ Chunk::ZNODES / 64 }>>,
+    /// The chunks that have some.
+    open: Vec<usize>,
     live: usize,
 }
 
 impl Arena {
     pub(super) fn new() -> Self {
-        Self { chunks: Vec::new(), contents: Contents::new(), vacant: NONE, live: 0 }
+        Self {
+            chunks: Vec::new(),
+            contents: Contents::new(),
+            vacancies: Vec::new(),
+            open: Vec::new(),
+            live: 0,
+        }
     }
 
     /// Takes memory from there first.
@@ -51,9 +62,7 @@ impl Arena {
         let place = self.contents.put(name.as_bytes(), data.unwrap_or_default());
         znode.set_content(name.len(), data, place);
         self.live += 1;
-        if self.vacant != NONE {
-            let id = ZnodeId(self.vacant);
-            self.vacant = self[id].next;
+        if let Some(id) = self.vacant_slot() {
             self[id] = znode;
             return id;
         }
@@ -62,17 +71,32 @@ impl Arena {
         if slot as usize == self.chunks.len() * Chunk::ZNODES {
             let chunk = self.contents.stock.chunk().map(|chunk| chunk.0);
             self.chunks.push(chunk.unwrap_or_else(|| Vec::with_capacity(Chunk::ZNODES)));
+            self.vacancies.push(Vacancies::none());
         }
         self.chunks.last_mut().expect("pushed if there was none").push(znode);
         ZnodeId(slot)
     }
 
+    fn vacant_slot(&mut self) -> Option<ZnodeId> {
+        let chunk = *self.open.last()?;
+        let vacancies = &mut self.vacancies[chunk];
+        let slot = vacancies.take().expect("an open chunk has a vacant slot");
+        if vacancies.is_empty() {
+            self.open.pop();
+        }
+        Some(ZnodeId((chunk << Chunk::BITS | slot) as u32))
+    }
+
     pub(super) fn remove(&mut self, id: ZnodeId) -> Znode {
-        let vacant = Znode::vacant(self.vacant);
-        let removed = std::mem::replace(&mut self[id], vacant);
+        let removed = std::mem::replace(&mut self[id], Znode::vacant());
         assert!(removed.parent != VACANT, "{id:?} was removed twice");
         self.contents.give_back(removed.place);
-        self.vacant = id.0;
+        let (chunk, slot) = place(id);
+        let vacancies = &mut self.vacancies[chunk];
+        if vacancies.is_empty() {
+            self.open.push(chunk);
+        }
+        vacancies.put(slot);
         self.live -= 1;
         removed
     }

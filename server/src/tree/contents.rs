@@ -1,7 +1,7 @@
 //! Names and data of znodes: bytes of any length, in slots of a few sizes.
 //!
 //! A run is memory for up to 1,024 slots of one size, taken in one piece and filled from its front; a
-//! slot that was given back is used again before. So a new znode costs no allocation, a length that
+//! slot that was given back is used again before, the lowest of its run first. So a new znode costs no allocation, a length that
 //! changes a little stays where it is, and a slot is 15 bytes too long at most, or an eighth. A run
 //! that has emptied goes back, but for one of each size.
 //!
@@ -10,6 +10,7 @@
 use std::mem;
 
 use super::stock::{Empty, Stock};
+use super::vacancies::Vacancies;
 use super::znode::NONE;
 
 /// Where a content is: a run and a slot of it. Valid until it is given back.
@@ -81,8 +82,8 @@ struct Run {
     size: usize,
     open_at: usize,
     used: usize,
-    /// The first slot that was given back; its first four bytes name the next.
-    free: u32,
+    /// Of the slots that were ever used.
+    vacancies: Vacancies<{ SLOTS_MAX / 64 }>,
 }
 
 impl Run {
@@ -90,34 +91,26 @@ impl Run {
         self.used == self.slots
     }
 
-    fn slot_mut(&mut self, slot: usize) -> &mut [u8] {
-        &mut self.memory[slot * self.slot_bytes..][..self.slot_bytes]
-    }
-
     /// Takes a free slot for a name and data.
     fn fill(&mut self, name: &[u8], data: &[u8]) -> u32 {
         self.used += 1;
-        if self.free == NONE {
+        let Some(slot) = self.vacancies.take() else {
             let slot = (self.memory.len() / self.slot_bytes) as u32;
             let end = self.memory.len() + self.slot_bytes;
             self.memory.extend_from_slice(name);
             self.memory.extend_from_slice(data);
             self.memory.resize(end, 0);
             return slot;
-        }
-        let slot = self.free;
-        let memory = self.slot_mut(slot as usize);
-        let next = u32::from_le_bytes(*memory.first_chunk().expect("a slot has 16 bytes"));
+        };
+        let memory = &mut self.memory[slot * self.slot_bytes..][..self.slot_bytes];
         memory[..name.len()].copy_from_slice(name);
         memory[name.len()..][..data.len()].copy_from_slice(data);
-        self.free = next;
-        slot
+        slot as u32
     }
 
     fn give_back(&mut self, slot: usize) {
         self.used -= 1;
-        let next = mem::replace(&mut self.free, slot as u32);
-        self.slot_mut(slot)[..4].copy_from_slice(&next.to_le_bytes());
+        self.vacancies.put(slot);
     }
 }
 
@@ -208,7 +201,7 @@ impl Contents {
         if open.len() == 1 {
             // The next ones of this size will fill it from its front again.
             run.memory.clear();
-            run.free = NONE;
+            run.vacancies = Vacancies::none();
             return;
         }
         let at = run.open_at;
@@ -224,7 +217,8 @@ impl Contents {
         // A run for one content alone is of a size that nobody may want again.
         let ready = if size < SIZES { self.stock.run(bytes) } else { None };
         let memory = ready.unwrap_or_else(|| Vec::with_capacity(bytes));
-        let run = Run { memory, slot_bytes, slots, size, open_at: 0, used: 0, free: NONE };
+        let vacancies = Vacancies::none();
+        let run = Run { memory, slot_bytes, slots, size, open_at: 0, used: 0, vacancies };
         match self.vacant.pop() {
             Some(number) => {
                 self.runs[number] = run;

@@ -26,6 +26,7 @@ mod read;
 mod restore;
 mod shelf;
 mod stock;
+mod vacancies;
 #[cfg(test)]
 pub(crate) mod tests;
 mod znode;

@@ -6,7 +6,7 @@
 //!
 //! Not here: who makes it ready (`runtime::stock`), what it is used for (`arena`, `contents`).
 
-use super::znode::{NONE, Znode};
+use super::znode::Znode;
 
 /// Room for znodes: what the arena grows by.
 pub struct Chunk(pub(super) Vec<Znode>);
@@ -19,7 +19,7 @@ impl Chunk {
     /// One whose memory has been touched.
     pub fn touched() -> Self {
         let mut znodes = Vec::new();
-        znodes.resize_with(Self::ZNODES, || Znode::vacant(NONE));
+        znodes.resize_with(Self::ZNODES, || Znode::vacant());
         znodes.clear();
         Self(znodes)
     }

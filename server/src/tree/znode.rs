@@ -109,7 +109,7 @@ pub struct Znode {
     pub(super) hash: u64,
     pub(super) parent: u32,
     pub(super) first_child: u32,
-    /// Siblings; in a vacant slot `next` is the free list.
+    /// Siblings.
     pub(super) next: u32,
     pub(super) prev: u32,
     /// Znodes of the same owner, container or TTL kind (`kin`).
@@ -158,10 +158,9 @@ impl Znode {
     }
 
     /// What fills a slot between two znodes.
-    pub(super) fn vacant(next: u32) -> Self {
+    pub(super) fn vacant() -> Self {
         let mut slot = Self::new(AclId::OPEN, &StatPersisted::default());
         slot.parent = VACANT;
-        slot.next = next;
         slot
     }
 
