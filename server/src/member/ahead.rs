@@ -17,9 +17,9 @@ use crate::wire::{OpCode, OpKind, path_ahead};
 const HEADER_BYTES: usize = 8;
 
 impl Member {
-    /// For the frames at the head of a client's bytes: how many were looked at, at least one. A
-    /// learner looks nothing up for a write.
-    pub(super) fn look_ahead_of_frames(&self, bytes: &[u8]) -> usize {
+    /// For the frames at the head of a client's bytes, as many as may have their turn now: how many
+    /// were looked at, at least one. A learner looks nothing up for a write.
+    pub(super) fn look_ahead_of_frames(&self, bytes: &[u8], frames_max: usize) -> usize {
         let tree = &self.db.tree;
         if !tree.looks_ahead() {
             return usize::MAX;
@@ -40,7 +40,7 @@ impl Member {
             _ => None,
         });
         let is_learner = self.role.is_learner();
-        let paths = frames.take(AHEAD).filter_map(|frame| {
+        let paths = frames.take(AHEAD.min(frames_max)).filter_map(|frame| {
             let (header, body) = frame.split_at_checked(HEADER_BYTES)?;
             let op = OpCode::from_code(i32::from_be_bytes(*header.last_chunk()?))?;
             let is_looked_up = op.kind() == OpKind::Read || !is_learner;

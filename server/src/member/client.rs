@@ -121,7 +121,8 @@ impl Member {
                     Verdict::Done => return bytes.len(),
                 },
                 Phase::Open if looked_at == 0 => {
-                    looked_at = self.look_ahead_of_frames(&bytes[taken..]);
+                    let turn = frames_max.saturating_sub(frames);
+                    looked_at = self.look_ahead_of_frames(&bytes[taken..], turn);
                 }
                 Phase::Open => {}
             }
