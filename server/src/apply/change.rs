@@ -2,7 +2,7 @@
 
 use super::outcome::{Applied, SessionChange};
 use super::{Database, Guard, Hearing};
-use crate::tree::{AclId, CreateError, DeleteError, NewZnode, ZnodeId};
+use crate::tree::{AclId, CreateError, DeleteError, NewZnode, StatBesideData, ZnodeId};
 use crate::txn::{Create, MultiTxn, Txn, TxnHeader};
 use crate::watch::ConnId;
 use crate::wire::{Acls, ErrorCode, EventKind, OpCode, Strings, WatcherEvent, parent_of};
@@ -104,7 +104,7 @@ impl<'a, 'h, 'w> Change<'a, 'h, 'w> {
         };
         let above = parent_of(path).unwrap_or_default();
         self.refresh(created.id, path);
-        self.refresh(created.parent, above);
+        self.refresh_parent(created.parent, above, created.parent_before);
         let length = create.data.map_or(0, <[u8]>::len);
         self.db.quotas.on_created(&mut self.db.tree, path, length);
         let stat = self.db.tree.stat(created.id);
@@ -147,7 +147,7 @@ impl<'a, 'h, 'w> Change<'a, 'h, 'w> {
         if self.db.is_digest_enabled {
             self.db.digest.forget(&removed);
         }
-        self.refresh(removed.parent, above);
+        self.refresh_parent(removed.parent, above, removed.parent_before);
         self.db.quotas.on_deleted(&mut self.db.tree, path, removed.data_length);
         self.fire(EventKind::Deleted, path, removed.acl);
         self.fire_children(above, self.db.tree.get(removed.parent).acl);
@@ -222,6 +222,12 @@ impl<'a, 'h, 'w> Change<'a, 'h, 'w> {
     fn refresh(&mut self, id: ZnodeId, path: &str) {
         if self.db.is_digest_enabled {
             self.db.digest.refresh(&mut self.db.tree, id, path);
+        }
+    }
+
+    fn refresh_parent(&mut self, id: ZnodeId, path: &str, before: StatBesideData) {
+        if self.db.is_digest_enabled {
+            self.db.digest.refresh_beside_data(&mut self.db.tree, id, path, before);
         }
     }
 

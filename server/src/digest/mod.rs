@@ -9,15 +9,13 @@
 //!
 //! Not here: when digests are compared and what a difference means (`apply`).
 
-mod body;
-
-pub use body::Body;
+pub mod beside_data;
 
 use std::sync::LazyLock;
 
 use crc32fast::Hasher;
 
-use crate::tree::{Removed, StatPersisted, Tree, ZnodeId};
+use crate::tree::{Removed, StatBesideData, StatPersisted, Tree, ZnodeId};
 
 /// A checksum of nothing: a new one asks the processor what it can each time.
 static FRESH: LazyLock<Hasher> = LazyLock::new(Hasher::new);
@@ -45,6 +43,20 @@ impl TreeDigest {
             *self = self.replacing(before, after);
             tree.set_digest(id, after);
         }
+    }
+
+    /// As `refresh`, of a znode whose data stayed and whose digest was that of `before`.
+    pub fn refresh_beside_data(
+        &mut self,
+        tree: &mut Tree,
+        id: ZnodeId,
+        path: &str,
+        before: StatBesideData,
+    ) {
+        let znode = tree.get(id);
+        let after = beside_data::changed(path, znode.digest, before, znode.beside_data());
+        *self = self.replacing(znode.digest, after);
+        tree.set_digest(id, after);
     }
 
     /// A znode and what stood below it are gone.
@@ -81,7 +93,13 @@ pub fn of_znode(path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u32 {
         _ if is_local(path) => 0,
         0..=256 => of_gathered::<256>(path, data, stat),
         257..=1024 => of_gathered::<1024>(path, data, stat),
-        _ => Body::of(path, Some(data)).with(stat),
+        _ => {
+            let mut hasher = FRESH.clone();
+            hasher.update(path.as_bytes());
+            hasher.update(data);
+            hasher.update(&stat_bytes(stat));
+            hasher.finalize()
+        }
     }
 }
 

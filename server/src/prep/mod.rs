@@ -31,7 +31,7 @@ use ringkeeper_engine::time::Millis;
 use ringkeeper_engine::zxid::Zxid;
 
 use crate::acl::{AclRules, AclTable, Schemes};
-use crate::digest::{self, Body, TreeDigest};
+use crate::digest::{self, TreeDigest, beside_data};
 use crate::quota::Quotas;
 use crate::session::{Owner, Tracker};
 use crate::tree::{StatPersisted, Tree};
@@ -226,7 +226,6 @@ struct Seen {
     data_length: usize,
     list: ListRef,
     digest: u32,
-    body: Option<Body>,
 }
 
 type Outcome = Result<(), ErrorCode>;
@@ -298,7 +297,6 @@ impl Preparing<'_, '_> {
             data_length: znode.data_length(),
             list: ListRef::Stored(znode.acl),
             digest: znode.digest,
-            body: None,
         })
     }
 
@@ -321,13 +319,11 @@ impl Preparing<'_, '_> {
         }
     }
 
-    /// A znode changes: what it was, what it will be.
+    /// A znode changes, its data apart: what it was, what it will be.
     fn record_change(&mut self, path: &str, before: &Seen, mut after: Record) {
         if self.prep.options.digest_enabled {
-            let beneath = || Body::beneath(path, before.digest, &before.stat);
-            let body = before.body.unwrap_or_else(beneath);
-            after.body = Some(body);
-            after.digest = body.with(&after.stat);
+            let (was, will_be) = (before.stat.beside_data(), after.stat.beside_data());
+            after.digest = beside_data::changed(path, before.digest, was, will_be);
         }
         self.push_record(path, before.digest, after);
     }

@@ -16,7 +16,6 @@ use ringkeeper_engine::zxid::Zxid;
 
 use super::Seen;
 use crate::acl::AclTable;
-use crate::digest::Body;
 use crate::session::IdMap;
 use crate::tree::{AclId, Owner, OwnerRules, StatPersisted, content_hash};
 use crate::wire::{Acls, SessionId};
@@ -42,8 +41,6 @@ pub(super) struct Record {
     pub(super) data_length: usize,
     /// `None`: the znode is gone.
     pub(super) list: Option<ListRef>,
-    /// Where it has been worked out.
-    pub(super) body: Option<Body>,
     pub(super) digest: u32,
 }
 
@@ -69,7 +66,6 @@ impl Record {
             child_count: 0,
             data_length: 0,
             list: None,
-            body: None,
             digest: 0,
         }
     }
@@ -85,7 +81,6 @@ impl Record {
             data_length: self.data_length,
             list: self.list?,
             digest: self.digest,
-            body: self.body,
         })
     }
 }

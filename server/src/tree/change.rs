@@ -9,7 +9,7 @@
 use ringkeeper_engine::zxid::Zxid;
 
 use super::index::child_hash;
-use super::znode::{AclId, NONE, StatPersisted, Znode, ZnodeId};
+use super::znode::{AclId, NONE, StatBesideData, StatPersisted, Znode, ZnodeId};
 use super::{Nursery, Tree, split};
 
 /// A znode to be made.
@@ -30,6 +30,8 @@ pub struct NewZnode<'a> {
 pub struct Created {
     pub id: ZnodeId,
     pub parent: ZnodeId,
+    /// Before it had this child.
+    pub parent_before: StatBesideData,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +46,8 @@ pub enum CreateError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Removed {
     pub parent: ZnodeId,
+    /// While it had this child.
+    pub parent_before: StatBesideData,
     pub acl: AclId,
     pub owner: i64,
     pub digest: u32,
@@ -85,6 +89,7 @@ impl Tree {
         if let Some(id) = self.child(parent, name) {
             return Err(CreateError::Exists { id, parent });
         }
+        let parent_before = self.arena[parent].beside_data();
         self.raise_cversion(parent, new.parent_cversion, new.zxid);
         let zxid = new.zxid.0;
         let stat = StatPersisted {
@@ -98,7 +103,7 @@ impl Tree {
         };
         let id = self.attach(parent, name, new.data, Znode::new(new.acl, &stat));
         self.data_size += size(new.path, self.arena[id].data_length());
-        Ok(Created { id, parent })
+        Ok(Created { id, parent, parent_before })
     }
 
     /// `find`, of a znode that is about to have one child more.
@@ -122,6 +127,7 @@ impl Tree {
     pub fn delete(&mut self, path: &str, zxid: Zxid) -> Result<Removed, DeleteError> {
         let (above, name) = split(path).ok_or(DeleteError::NoParent)?;
         let parent = self.find(above).ok_or(DeleteError::NoParent)?;
+        let parent_before = self.arena[parent].beside_data();
         self.raise_pzxid(parent, zxid);
         let id = self.child(parent, name).ok_or(DeleteError::NoZnode { parent })?;
         let orphans = self.remove_descendants(id);
@@ -129,6 +135,7 @@ impl Tree {
         let znode = self.detach(id);
         Ok(Removed {
             parent,
+            parent_before,
             acl: znode.acl,
             owner: znode.owner,
             digest: znode.digest,

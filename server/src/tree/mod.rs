@@ -40,7 +40,7 @@ pub use owner::{CONTAINER, Owner, OwnerRules, TTL_MS_MAX, ttl_owner};
 pub use read::{Children, Subtree};
 pub use restore::{RestoredZnode, Restorer};
 pub use stock::{Chunk, Stock};
-pub use znode::{AclId, StatPersisted, Znode, ZnodeId};
+pub use znode::{AclId, StatBesideData, StatPersisted, Znode, ZnodeId};
 
 use arena::Arena;
 use checkpoint::Checkpoint;

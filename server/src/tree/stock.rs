@@ -19,7 +19,7 @@ impl Chunk {
     /// One whose memory has been touched.
     pub fn touched() -> Self {
         let mut znodes = Vec::new();
-        znodes.resize_with(Self::ZNODES, || Znode::vacant());
+        znodes.resize_with(Self::ZNODES, Znode::vacant);
         znodes.clear();
         Self(znodes)
     }

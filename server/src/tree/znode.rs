@@ -58,9 +58,22 @@ pub struct StatPersisted {
     pub pzxid: i64,
 }
 
+/// What of a stat changes while the data stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StatBesideData {
+    pub pzxid: i64,
+    pub cversion: i32,
+    pub aversion: i32,
+}
+
 impl StatPersisted {
     /// Bytes of the record.
     pub const LENGTH: usize = 60;
+
+    pub fn beside_data(&self) -> StatBesideData {
+        let Self { pzxid, cversion, aversion, .. } = *self;
+        StatBesideData { pzxid, cversion, aversion }
+    }
 
     pub fn encode(&self, writer: &mut Writer<'_>) {
         writer.long(self.czxid);
@@ -155,6 +168,11 @@ impl Znode {
             name_and_null: NULL_DATA,
             length: 0,
         }
+    }
+
+    pub fn beside_data(&self) -> StatBesideData {
+        let Self { pzxid, cversion, aversion, .. } = *self;
+        StatBesideData { pzxid, cversion, aversion }
     }
 
     /// What fills a slot between two znodes.
