@@ -10,7 +10,7 @@
 //!
 //! Perf: no more are in the ring than will hold what a core's cache does, going by the turn before,
 //! and who came back last goes in first: what has just arrived is to be read from the cache. Where
-//! that was too few, twice as many are next time.
+//! they were too few and not filled, twice as many are next time.
 //!
 //! Invariant: a buffer is in the ring (the kernel's), lent or idle (ours), and only one of these.
 //! `bytes` is only reached with a `Lent` that a completion made.
@@ -103,7 +103,7 @@ impl BufferRing {
 
     /// How many buffers the next turn should find.
     fn foresee(&mut self) {
-        if self.was_short {
+        if self.was_short && self.bytes < TURN_BYTES {
             self.wanted *= 2;
         } else if let Some(mean) = self.bytes.checked_div(self.receptions) {
             self.wanted = (TURN_BYTES / mean.max(1)).max(self.wanted / 2);
@@ -242,7 +242,9 @@ mod tests {
         }
         assert_eq!(in_ring.last(), Some(&COUNT_MIN), "large ones: {in_ring:?}");
         ring.note_shortage();
-        assert_eq!(turn(&mut ring, 16, 64 << 10), 2 * COUNT_MIN, "somebody found none");
+        assert_eq!(turn(&mut ring, 16, 64 << 10), COUNT_MIN, "a turn has enough to do");
+        ring.note_shortage();
+        assert_eq!(turn(&mut ring, 16, 60_000), 2 * COUNT_MIN, "somebody found none");
         for _ in 0..10 {
             ring.note_shortage();
             turn(&mut ring, 8, 64 << 10);
