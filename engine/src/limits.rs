@@ -53,7 +53,8 @@ pub const SMALL_BATCH_BYTES: usize = 128 << 10;
 /// Data writes of the log on their way at once.
 pub const WRITES_IN_FLIGHT: usize = 4;
 
-/// Decided and undecided proposals kept in memory for learners that come back, in bytes.
+/// Proposals kept in memory for learners that come back, beyond those that are needed anyway: bytes
+/// that their slabs have room for.
 pub const PROPOSALS_BYTES_KEPT: usize = 4 << 20;
 
 /// Undecided proposals a leader lets gather before it stops taking requests, in bytes.
