@@ -6,8 +6,8 @@
 //! header; an index finds them by zxid. So a learner is a place in this order, not a queue of its
 //! own.
 //!
-//! A packet joins the last batch if that still gathers, the packet continues it, and it fits;
-//! otherwise it begins the next one. A packet too large for any batch gets a slab of its own.
+//! A packet joins the last batch if that still gathers, the packet continues it, and a batch may be as
+//! large; otherwise it begins the next one. A packet too large for any batch gets a slab of its own.
 //!
 //! Invariants, asserted where they could break:
 //! - P1. Zxids ascend, and within an epoch without a gap (law 4).
@@ -155,19 +155,23 @@ impl Proposals {
         self.passed += packet.len() as u64;
     }
 
-    /// Whether the packet goes to the last batch.
-    fn joins(&self, zxid: Zxid, bytes: usize) -> bool {
-        self.gathering() > 0
-            && self.batches.back().is_some_and(|batch| {
-                let end = BATCH_HEADER_BYTES + batch.bytes + bytes;
-                batch.last.next() == Some(zxid) && end <= batch.slab.capacity()
-            })
+    /// Whether the packet goes to the last batch, in a larger slab perhaps.
+    fn joins(&mut self, zxid: Zxid, bytes: usize) -> bool {
+        let gathers = self.gathering() > 0;
+        let Some(batch) = self.batches.back_mut().filter(|_| gathers) else { return false };
+        let end = BATCH_HEADER_BYTES + batch.bytes + bytes;
+        if batch.last.next() != Some(zxid) {
+            return false;
+        }
+        if end > batch.slab.capacity() {
+            let held = &batch.slab[..BATCH_HEADER_BYTES + batch.bytes];
+            let Some(larger) = self.slabs.take_larger(held, end) else { return false };
+            self.slabs.give_back(std::mem::replace(&mut batch.slab, larger));
+        }
+        true
     }
 
     fn begin(&mut self, first: Zxid, bytes: usize) {
-        if self.gathering() > 0 {
-            self.slabs.grow();
-        }
         let slab = self.slabs.take(padded(bytes));
         self.batches.push_back(Batch { slab, first, last: first, count: 0, bytes: 0 });
     }
@@ -194,8 +198,8 @@ impl Proposals {
         let slab = Arc::get_mut(&mut batch.slab).expect("P3: somebody holds what gathers");
         let sealed = seal(slab);
         self.sealed += 1;
+        self.slabs.foresee(self.gathered);
         self.gathered -= batch.bytes;
-        self.slabs.foresee(batch.bytes);
         (batch.slab.clone(), sealed)
     }
 

@@ -1,8 +1,7 @@
 //! The slabs of batches: how large they are, and which are used again.
 //!
-//! One is twice as large as what the batch before held, so that small batches take little memory, and
-//! one that is full while its batch waits is followed by a larger one. What is larger than any batch is
-//! not kept.
+//! One has room for what gathers of late, so that small batches take little memory, and a batch that
+//! outgrows its slab moves to one four times as large. What is larger than any batch is not kept.
 //!
 //! Invariant:
 //! - P4. Slabs are used again; in the steady state none is allocated.
@@ -12,11 +11,11 @@
 use std::sync::Arc;
 
 use crate::limits::BLOCK;
-use crate::log::batch::padded;
+use crate::log::batch::BATCH_HEADER_BYTES;
 use crate::log::slab::Slab;
 
 /// The smallest slab.
-pub(super) const SLAB_BYTES_MIN: usize = 4 * BLOCK;
+pub(super) const SLAB_BYTES_MIN: usize = BLOCK;
 
 /// Slabs that nobody needs, at most.
 const FREE_BYTES_MAX: usize = 8 << 20;
@@ -29,15 +28,14 @@ pub(super) struct Slabs {
     free_bytes: usize,
     /// What those in use have room for.
     used_bytes: usize,
-    /// What the next one should have room for.
-    wanted: usize,
+    /// What gathers at most of late; less by a sixteenth with each batch that goes.
+    recent: usize,
     bytes_max: usize,
 }
 
 impl Slabs {
     pub(super) fn new(bytes_max: usize) -> Self {
-        let wanted = SLAB_BYTES_MIN.min(bytes_max);
-        Self { free: Vec::new(), free_bytes: 0, used_bytes: 0, wanted, bytes_max }
+        Self { free: Vec::new(), free_bytes: 0, used_bytes: 0, recent: 0, bytes_max }
     }
 
     /// What those in use have room for.
@@ -52,7 +50,7 @@ impl Slabs {
 
     /// One that holds at least `needed`.
     pub(super) fn take(&mut self, needed: usize) -> Arc<Slab> {
-        let bytes = needed.max(self.wanted);
+        let bytes = needed.max(self.wanted());
         let fits = |slab: &Arc<Slab>| (bytes..=4 * bytes).contains(&slab.capacity());
         let slab = match self.free.iter().rposition(fits) {
             Some(at) => self.free.remove(at),
@@ -64,6 +62,18 @@ impl Slabs {
         self.free_bytes -= slab.capacity();
         self.used_bytes += slab.capacity();
         slab
+    }
+
+    /// One with four times the room of those bytes, which it begins with, and at least `needed`; `None`
+    /// where no batch is as large.
+    pub(super) fn take_larger(&mut self, held: &[u8], needed: usize) -> Option<Arc<Slab>> {
+        if needed > self.bytes_max {
+            return None;
+        }
+        let mut larger = self.take(needed.max((4 * held.len()).min(self.bytes_max)));
+        let bytes = Arc::get_mut(&mut larger).expect("P3: it was free");
+        bytes[..held.len()].copy_from_slice(held);
+        Some(larger)
     }
 
     /// All that stood in it is forgotten. If somebody still holds it, it is not used again.
@@ -80,18 +90,15 @@ impl Slabs {
         self.free.push(slab);
     }
 
-    /// A batch of so many bytes has gathered: the next may be twice as large.
+    /// So many bytes gathered until the first of them went.
     pub(super) fn foresee(&mut self, bytes: usize) {
-        self.want((2 * padded(bytes)).max(self.wanted / 2));
+        self.recent = bytes.max(self.recent - self.recent / 16);
     }
 
-    /// A slab is full, and its batch still waits.
-    pub(super) fn grow(&mut self) {
-        self.want(4 * self.wanted);
-    }
-
-    fn want(&mut self, bytes: usize) {
+    /// What the next one should have room for: a quarter more than has gathered of late.
+    fn wanted(&self) -> usize {
+        let bytes = BATCH_HEADER_BYTES + self.recent + self.recent / 4;
         let least = SLAB_BYTES_MIN.min(self.bytes_max);
-        self.wanted = bytes.next_power_of_two().clamp(least, self.bytes_max);
+        bytes.next_power_of_two().clamp(least, self.bytes_max)
     }
 }
