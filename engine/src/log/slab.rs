@@ -1,10 +1,10 @@
 //! The buffers in which batches are gathered and written.
 //!
 //! A slab starts on a 4 KiB border of memory, as O_DIRECT asks, and is never moved by growing: its
-//! address stays what it was from the first append to the end of the write. Slabs travel to the
-//! disk in `DiskOp::Write` and come back in `DiskDone::Written`; the steady state allocates none.
+//! address stays what it was from the first append to the end of the write. The disk gets a share of
+//! a slab in `DiskOp::Write` and gives it back in `DiskDone::Written`.
 //!
-//! Not here: what stands in a slab (`batch`), which slab is next (`group_commit`).
+//! Not here: what stands in a slab (`batch`), which slab is next and when it is free (`proposals`).
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

@@ -215,7 +215,9 @@ impl Replica {
     pub fn has_room(&self) -> bool {
         let proposals = self.log.proposals();
         let undecided = proposals.bytes_after(self.decided().max(proposals.base()));
-        self.log.has_room() && undecided < IN_FLIGHT_BYTES_MAX
+        // Proposals that came one by one take a slab each.
+        let is_roomy = proposals.room() < 2 * IN_FLIGHT_BYTES_MAX;
+        self.log.has_room() && undecided < IN_FLIGHT_BYTES_MAX && is_roomy
     }
 
     /// Proposes the payload (`TxnHeader|txn|digest`) that `fill` writes for the zxid it is given.

@@ -123,6 +123,11 @@ impl Proposals {
         self.entries.front().map_or(0, |first| (self.passed - first.before) as usize)
     }
 
+    /// Bytes of memory that they take: those of the slabs, however little stands in them.
+    pub fn room(&self) -> usize {
+        self.slabs.used_bytes()
+    }
+
     /// How many bytes of packets follow `after`.
     pub fn bytes_after(&self, after: Zxid) -> usize {
         let Some(first) = self.entries.get(self.count_upto(after)) else { return 0 };

@@ -149,6 +149,7 @@ fn nothing_joins_what_was_handed_out() {
     append(&mut proposals, zxid(1, 2), b"y");
     let second = hand_out(&mut proposals).remove(0).2;
     assert!(!Arc::ptr_eq(&first, &second));
+    assert_eq!(proposals.room(), 2 * SLAB_BYTES_MIN);
 }
 
 #[test]
