@@ -29,6 +29,9 @@ use super::slab::Slab;
 use crate::zxid::Zxid;
 use slabs::Slabs;
 
+/// How much more memory than bytes is kept: txns that come one by one take a block each.
+const ROOM_BY_BYTES: usize = 4;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     zxid: Zxid,
@@ -286,11 +289,12 @@ impl Proposals {
     }
 
     /// Forgets the oldest batches that were handed out, none that reaches above `upto`, as long as
-    /// the slabs of the others have room for `bytes_kept`.
+    /// the others have `bytes_kept`, or take `ROOM_BY_BYTES` times as much memory.
     pub(super) fn trim(&mut self, upto: Zxid, bytes_kept: usize) {
         while self.sealed > 0
             && let Some(first) = self.batches.front()
-            && self.slabs.used_bytes() - first.slab.capacity() >= bytes_kept
+            && (self.bytes().saturating_sub(first.bytes) >= bytes_kept
+                || self.room() - first.slab.capacity() >= ROOM_BY_BYTES * bytes_kept)
         {
             let in_first = self.entries.partition_point(|entry| entry.batch <= self.first_batch);
             let newest = in_first.checked_sub(1).map(|at| self.entries[at].zxid);
