@@ -1,5 +1,6 @@
 //! Random lives of small ensembles. The checks are the world's.
 
+use ringkeeper_engine::limits::PROPOSALS_BYTES_KEPT;
 use ringkeeper_engine::log::FileName;
 use ringkeeper_engine::zxid::Zxid;
 
@@ -35,6 +36,22 @@ fn a_standalone_server_begins_at_zxid_one_and_goes_on_after_a_crash() {
     assert_eq!(world.propose(1, 100).unwrap().0, 11);
     world.settle();
     assert_eq!(world.decided.0.len(), 11);
+}
+
+#[test]
+fn no_server_keeps_more_proposals_than_it_should_an_observer_neither() {
+    let mut world = served(3, 1, 3);
+    let leader = world.leader().unwrap();
+    for _ in 0..3 * PROPOSALS_BYTES_KEPT / 20_000 {
+        world.propose(leader, 20_000).unwrap();
+        world.pass(2);
+    }
+    world.pass(2 * TICK_MS);
+    for id in 1..=4 {
+        let bytes = world.replica(id).proposals().bytes();
+        assert!(bytes < PROPOSALS_BYTES_KEPT + (1 << 20), "server {id} keeps {bytes}");
+    }
+    all_agree(&world);
 }
 
 #[test]

@@ -145,9 +145,11 @@ impl Learner {
         self.acked = self.durable;
     }
 
-    /// What is acknowledged; memory must reach back so far.
+    /// Up to where nothing is left to acknowledge; memory must reach back so far. An observer
+    /// acknowledges nothing.
     pub fn acked(&self) -> Zxid {
-        if matches!(self.stage, Stage::Live) { self.acked } else { self.durable }
+        let acknowledges = self.rank == Rank::Follower && matches!(self.stage, Stage::Live);
+        if acknowledges { self.acked } else { self.durable }
     }
 
     /// Passes a client's request on to the leader.
