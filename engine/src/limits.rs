@@ -53,8 +53,8 @@ pub const SMALL_BATCH_BYTES: usize = 128 << 10;
 /// Data writes of the log on their way at once.
 pub const WRITES_IN_FLIGHT: usize = 4;
 
-/// Proposals kept in memory for learners that come back, beyond those that are needed anyway, in bytes.
-/// Slabs that they do not fill may take four times as much.
+/// Proposals kept in memory for learners that come back, beyond those that are needed anyway, in
+/// bytes. Slabs that they do not fill may take four times as much.
 pub const PROPOSALS_BYTES_KEPT: usize = 4 << 20;
 
 /// Undecided proposals a leader lets gather before it stops taking requests, in bytes.

@@ -1,9 +1,9 @@
 //! Names and data of znodes: bytes of any length, in slots of a few sizes.
 //!
 //! A run is memory for up to 1,024 slots of one size, taken in one piece and filled from its front; a
-//! slot that was given back is used again before, the lowest of its run first. So a new znode costs no allocation, a length that
-//! changes a little stays where it is, and a slot is 15 bytes too long at most, or an eighth. A run
-//! that has emptied goes back, but for one of each size.
+//! slot that was given back is used again before, the lowest of its run first. So a new znode costs no
+//! allocation, a length that changes a little stays where it is, and a slot is 15 bytes too long at
+//! most, or an eighth. A run that has emptied goes back, but for one of each size.
 //!
 //! Not here: whose bytes they are (`znode`, `arena`).
 
