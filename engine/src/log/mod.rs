@@ -48,7 +48,7 @@ pub use founding::Founding;
 pub use history::{History, Run};
 pub use memory_disk::MemoryDisk;
 pub use passing::{Beginning, beginning};
-pub use proposals::{Proposals, Run as ProposalRun};
+pub use proposals::Proposals;
 pub use recover::{Damage, Opened, Passed, RecoveryReport};
 pub use segment::prepare_segment;
 pub use slab::Slab;
@@ -257,8 +257,8 @@ impl Log {
         &self.proposals
     }
 
-    /// Memory need not reach back to `upto` any more, as long as it has room for `bytes_kept`
-    /// beyond. What is not durable stays.
+    /// Memory need not reach back to `upto` any more, but for about `bytes_kept` before its end.
+    /// What is not durable stays.
     pub fn forget(&mut self, upto: Zxid, bytes_kept: usize) {
         self.proposals.trim(upto.min(self.durable.zxid), bytes_kept);
     }

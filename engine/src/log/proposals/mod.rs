@@ -14,8 +14,8 @@
 //! - P2. Everything above `base` that was ever appended is here: `get` misses nothing in between.
 //! - P3. A slab is written to only while its batch gathers, and nobody else holds it then.
 //!
-//! Not here: how large slabs are (`slabs`), when a batch goes (`group_commit`), its header (`batch`), what may be forgotten
-//! (`replica` knows what is applied).
+//! Not here: how large slabs are (`slabs`), when a batch goes (`group_commit`), its header
+//! (`batch`), what may be forgotten (`replica` knows what is applied).
 
 mod slabs;
 #[cfg(test)]
@@ -289,7 +289,7 @@ impl Proposals {
     }
 
     /// Forgets the oldest batches that were handed out, none that reaches above `upto`, as long as
-    /// the others have `bytes_kept`, or take `ROOM_BY_BYTES` times as much memory.
+    /// the others have `bytes_kept`, or take `ROOM_BY_BYTES` times that of memory.
     pub(super) fn trim(&mut self, upto: Zxid, bytes_kept: usize) {
         while self.sealed > 0
             && let Some(first) = self.batches.front()
