@@ -53,9 +53,12 @@ pub const SMALL_BATCH_BYTES: usize = 128 << 10;
 /// Data writes of the log on their way at once.
 pub const WRITES_IN_FLIGHT: usize = 4;
 
-/// Proposals kept in memory for learners that come back, beyond those that are needed anyway, in
-/// bytes. Slabs that they do not fill may take four times as much.
-pub const PROPOSALS_BYTES_KEPT: usize = 4 << 20;
+/// Proposals kept in memory, beyond those that are needed anyway, in bytes; a learner that comes
+/// back for older ones gets them from the log. Slabs that they do not fill may take 16 times as
+/// much: room for a thousand txns that came one by one.
+///
+/// Perf: the less of it, the sooner a slab is used again, while it is in a cache.
+pub const PROPOSALS_BYTES_KEPT: usize = 256 << 10;
 
 /// Undecided proposals a leader lets gather before it stops taking requests, in bytes.
 pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;

@@ -48,7 +48,7 @@ def test_diff_from_memory(mix, java_version, cell):
 
 @pytest.mark.parametrize("mix", [TO_R, TO_J])
 def test_diff_from_disk(mix, java_version, cell):
-    """Away for more than Java keeps in memory (500 txns) and more than Ringkeeper does (16 MiB)."""
+    """Away for more than Java keeps in memory (500 txns) and more than Ringkeeper does (256 KiB)."""
     cell(role(mix), "DIFF from disk")
     with Trio.of(mix, java_version) as system:
         write(system[3], 5, "before")

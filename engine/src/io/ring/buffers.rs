@@ -26,8 +26,9 @@ use rustix::param::page_size;
 
 use crate::io::driver::{Inbox, Lent};
 
-/// What one turn should receive at most: what the cache next to a core holds.
-const TURN_BYTES: usize = 1 << 20;
+/// What one turn should receive at most: with what is made of it, what the cache next to a core
+/// holds.
+const TURN_BYTES: usize = 256 << 10;
 
 /// Buffers in the ring at least.
 const COUNT_MIN: usize = 16;
@@ -244,10 +245,10 @@ mod tests {
         ring.note_shortage();
         assert_eq!(turn(&mut ring, 16, 64 << 10), COUNT_MIN, "a turn has enough to do");
         ring.note_shortage();
-        assert_eq!(turn(&mut ring, 16, 60_000), 2 * COUNT_MIN, "somebody found none");
+        assert_eq!(turn(&mut ring, 16, 16_000), 2 * COUNT_MIN, "somebody found none");
         for _ in 0..10 {
             ring.note_shortage();
-            turn(&mut ring, 8, 64 << 10);
+            turn(&mut ring, 8, 16 << 10);
         }
         assert_eq!(ring.in_ring, 128, "never more than there are");
         assert_eq!(ring.idle.len() + ring.in_ring, 128);

@@ -30,7 +30,7 @@ use crate::zxid::Zxid;
 use slabs::Slabs;
 
 /// How much more memory than bytes is kept: txns that come one by one take a block each.
-const ROOM_BY_BYTES: usize = 4;
+const ROOM_BY_BYTES: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
