@@ -35,9 +35,9 @@ use crate::digest::TreeDigest;
 use crate::snapshot::{Cut, ReadBackError, SnapshotWriter};
 use crate::tree::CheckpointStep;
 
-/// Bytes of snapshot that one turn makes at most, and places of the tree it looks at.
+/// Bytes of snapshot that one turn makes at most, and steps of its walk through the tree.
 const SLICE_BYTES: usize = 64 << 10;
-const SLICE_SLOTS: u32 = 1024;
+const SLICE_STEPS: u32 = 1024;
 
 /// The least log that a snapshot of a small tree waits for: one segment, which is kept anyway.
 const LOG_BYTES_MIN: u64 = SEGMENT_BYTES;
@@ -236,7 +236,7 @@ impl Member {
         }
         let Stage::Walking(cut) = &mut self.checkpoint.stage else { return };
         let mut bytes = Vec::with_capacity(SLICE_BYTES + (4 << 10));
-        let step = cut.slice(&mut self.db.tree, SLICE_SLOTS, SLICE_BYTES, &mut bytes);
+        let step = cut.slice(&mut self.db.tree, SLICE_STEPS, SLICE_BYTES, &mut bytes);
         let digest = self.options.config.tree.digests.then(|| cut.digest());
         self.checkpoint.chunks_under_way += 1;
         self.outputs.push(Output::Snapshot(SnapshotOp::Chunk { bytes }));

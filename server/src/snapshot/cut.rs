@@ -49,17 +49,17 @@ impl Cut {
         self.digest
     }
 
-    /// Appends the next piece of the body: what changed meanwhile, then up to `slots` places of the
-    /// tree, fewer if `out` grows beyond `bytes`. After `Done` the body is whole.
+    /// Appends the next piece of the body: what changed meanwhile, then up to `steps` of the walk
+    /// through the tree, fewer if `out` grows beyond `bytes`. After `Done` the body is whole.
     pub fn slice(
         &mut self,
         tree: &mut Tree,
-        slots: u32,
+        steps: u32,
         bytes: usize,
         out: &mut Vec<u8>,
     ) -> CheckpointStep {
         out.append(&mut self.head);
-        let step = tree.checkpoint_slice(slots, bytes, out);
+        let step = tree.checkpoint_slice(steps, bytes, out);
         if step == CheckpointStep::Done {
             out.extend_from_slice(&TERMINATOR);
         }

@@ -69,13 +69,14 @@ impl Tree {
     }
 
     /// Appends to `out` what changes forced to be written, piece by piece, and when that is out the
-    /// next `slots` of the walk; fewer if `out` grows beyond `bytes`. What the walk writes may stand
-    /// below what a change wrote, never the other way round, so the walk comes last (C1).
+    /// next `steps` of the walk, a znode or a stretch without any each; fewer if `out` grows beyond
+    /// `bytes`. What the walk writes may stand below what a change wrote, never the other way round,
+    /// so the walk comes last (C1).
     ///
     /// Each record is `path, data, acl id, stat` as in ZooKeeper's snapshots, parents first.
     pub fn checkpoint_slice(
         &mut self,
-        slots: u32,
+        steps: u32,
         bytes: usize,
         out: &mut Vec<u8>,
     ) -> CheckpointStep {
@@ -86,12 +87,17 @@ impl Tree {
             return CheckpointStep::More;
         }
         append(out, std::mem::take(&mut checkpoint.pre_images));
-        let end = checkpoint.end.min(checkpoint.at.saturating_add(slots));
-        while checkpoint.at < end && out.len() < bytes {
-            let slot = checkpoint.at;
-            checkpoint.at += 1;
-            if self.arena.is_live(slot) {
-                self.write_with_ancestors(ZnodeId(slot), &mut checkpoint.chain, out);
+        for _ in 0..steps {
+            if checkpoint.at == checkpoint.end || out.len() >= bytes {
+                break;
+            }
+            match self.arena.next_live(checkpoint.at) {
+                Ok(id) if id.0 < checkpoint.end => {
+                    checkpoint.at = id.0 + 1;
+                    self.write_with_ancestors(id, &mut checkpoint.chain, out);
+                }
+                Ok(_) => checkpoint.at = checkpoint.end,
+                Err(next) => checkpoint.at = next.min(checkpoint.end),
             }
         }
         if checkpoint.at == checkpoint.end {
@@ -163,9 +169,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use ringkeeper_engine::jute::Reader;
+    use ringkeeper_engine::zxid::Zxid;
 
-    use super::super::StatPersisted;
     use super::super::tests::workload::{Kept, RULES, Random, apply, dump, op};
+    use super::super::{AclId, StatPersisted};
     use super::*;
 
     /// Reads a checkpoint back; fails on an orphan (C1) or a znode written twice (C2).
@@ -208,9 +215,9 @@ mod tests {
                 loop {
                     let writes = random.below(12);
                     change(&mut tree, &mut random, writes);
-                    let slots = 1 + random.below(9) as u32;
+                    let steps = 1 + random.below(9) as u32;
                     let mut slice = Vec::new();
-                    let step = tree.checkpoint_slice(slots, 1 + random.below(4000), &mut slice);
+                    let step = tree.checkpoint_slice(steps, 1 + random.below(4000), &mut slice);
                     out.extend_from_slice(&slice);
                     if step == CheckpointStep::Done {
                         break;
@@ -220,6 +227,24 @@ mod tests {
                 assert!(!tree.is_checkpointing());
             }
         }
+    }
+
+    #[test]
+    fn what_a_tree_once_was_is_not_walked_through() {
+        let mut tree = Tree::new(RULES);
+        let name = |number: u32| format!("/{number}");
+        for number in 0..40_000 {
+            let stat = StatPersisted::default();
+            tree.restore(&name(number), None, AclId::OPEN, &stat).unwrap();
+        }
+        for number in (0..40_000).filter(|number| number % 10_000 != 0) {
+            tree.delete(&name(number), Zxid(1)).unwrap();
+        }
+        let expected = dump(&tree);
+        tree.begin_checkpoint();
+        let mut out = Vec::new();
+        assert_eq!(tree.checkpoint_slice(40, usize::MAX, &mut out), CheckpointStep::Done);
+        assert_eq!(read(&out), expected);
     }
 
     #[test]

@@ -46,6 +46,20 @@ impl<const WORDS: usize> Vacancies<WORDS> {
         self.count -= 1;
         Some(self.from * 64 + bit)
     }
+
+    /// The lowest from `slot` on that is not vacant.
+    pub(super) fn next_taken(&self, slot: usize) -> Option<usize> {
+        if self.count == 64 * WORDS {
+            return None;
+        }
+        let mut word = slot / 64;
+        let mut taken = !*self.words.get(word)? & (u64::MAX << (slot % 64));
+        while taken == 0 {
+            word += 1;
+            taken = !*self.words.get(word)?;
+        }
+        Some(word * 64 + taken.trailing_zeros() as usize)
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +86,8 @@ mod tests {
                 }
             }
             assert_eq!(vacancies.is_empty(), model.is_empty());
+            let taken = (slot..192).find(|slot| !model.contains(slot));
+            assert_eq!(vacancies.next_taken(slot), taken);
         }
     }
 
