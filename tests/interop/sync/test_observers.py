@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .churn import Churn
-from .trio import Trio
+from .trio import Trio, write
 
 
 @pytest.mark.parametrize("mix", ["RRj", "JJr"])
@@ -27,4 +27,7 @@ def test_an_observer_comes_back_and_comes_with_nothing(mix, java_version, cell):
             churn.go_on(100)
         with Churn([system[3]]) as through:
             through.go_on(50)
+        system.lose(3)
+        write(system[2], 50, "meanwhile")
+        assert system.come_back(3, 2) == (["DIFF"], ["memory"])
         system.check(churn, through)
