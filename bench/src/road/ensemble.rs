@@ -16,7 +16,7 @@ use ringkeeper::member::{Member, MemberOptions, Moment, Output, SnapshotTask};
 use ringkeeper::snapshot::Format;
 use ringkeeper::watch::ConnId;
 use ringkeeper_engine::ids::{LinkId, ServerId};
-use ringkeeper_engine::log::{Log, LogOptions, MemoryDisk};
+use ringkeeper_engine::log::{Log, LogOptions, MemoryDisk, Part};
 use ringkeeper_engine::replica::{Event, Port, Replica, ReplicaOptions, Timing};
 use ringkeeper_engine::time::Millis;
 use stats_alloc::INSTRUMENTED_SYSTEM;
@@ -171,6 +171,7 @@ impl Ensemble {
             Output::Disk(op) => self.places[server].disk.execute(op),
             Output::Dial { link, to, port, .. } => self.dial(server, link, to, port),
             Output::SendPeer { link, bytes } => self.send_peer(server, link, bytes),
+            Output::SendPeerShared { link, part } => self.send_peer_shared(server, link, &part),
             Output::ClosePeer { link } => {
                 if let Some((other, theirs)) = self.others.remove(&(server, link)) {
                     self.others.remove(&(other, theirs));
@@ -208,6 +209,13 @@ impl Ensemble {
             self.places[other].coming.push_back(Coming::Bytes { link: theirs, bytes });
         }
         self.places[server].coming.push_back(Coming::Sent { link, buffer });
+    }
+
+    fn send_peer_shared(&mut self, server: usize, link: LinkId, part: &Part) {
+        if let Some(&(other, theirs)) = self.others.get(&(server, link)) {
+            let bytes = part.to_vec();
+            self.places[other].coming.push_back(Coming::Bytes { link: theirs, bytes });
+        }
     }
 
     pub(super) fn recycle(&mut self, server: usize, buffer: Vec<u8>) {

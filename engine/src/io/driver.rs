@@ -1,6 +1,6 @@
 //! What a backend does for `world`: the mechanism, without the policy.
 //!
-//! A driver starts things and says how they ended. What it was given to work on (a buffer, a slab,
+//! A driver starts things and says how they ended. What it was given to work on (a cargo, a slab,
 //! a file) is its own until then (IO3), so that nobody can take it from under the kernel.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::net::{SocketAddrAny, SocketFlags};
 
+use super::outbox::Cargo;
 use super::slots::Key;
 use super::waker::Waker;
 use super::{Counters, Errno, ReactorError, ReactorOptions};
@@ -38,10 +39,10 @@ pub(super) enum Raw {
         conn: Key,
         end: ReceiveEnd,
     },
-    /// The buffer is back; so many of its bytes have been taken.
+    /// The cargo is back; so many of its bytes have been taken.
     Sent {
         conn: Key,
-        buffer: Vec<u8>,
+        cargo: Cargo,
         result: Result<usize, Errno>,
     },
     Disk(DiskDone),
@@ -101,14 +102,15 @@ pub(super) trait Driver: Sized {
     /// Hastens `ReceiveEnded`.
     fn stop_receiving(&mut self, conn: Key, fd: BorrowedFd<'_>);
 
-    /// Sends `buffer[from..]`. Ends in `Sent`, or at once in what `Sent` would have said.
+    /// Sends the cargo but its first `from` bytes. Ends in `Sent`, or at once in what `Sent` would have
+    /// said.
     fn send(
         &mut self,
         conn: Key,
         fd: BorrowedFd<'_>,
-        buffer: Vec<u8>,
+        cargo: Cargo,
         from: usize,
-    ) -> Option<(Vec<u8>, Result<usize, Errno>)>;
+    ) -> Option<(Cargo, Result<usize, Errno>)>;
 
     /// Hastens the end of all that is under way for the connection; each still says how it ended.
     fn cancel(&mut self, conn: Key, fd: BorrowedFd<'_>);

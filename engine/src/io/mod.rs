@@ -55,7 +55,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::log::{DiskDone, DiskOp};
+use crate::log::{DiskDone, DiskOp, Part};
 
 pub use waker::Waker;
 
@@ -244,6 +244,9 @@ pub trait Io {
     /// Sends `bytes` after everything given before; without a copy if nothing waits. Gives an empty
     /// buffer in exchange.
     fn send_owned(&mut self, conn: ConnId, bytes: Vec<u8>) -> Vec<u8>;
+
+    /// Sends what others have as well, after everything given before and without a copy.
+    fn send_shared(&mut self, conn: ConnId, part: Part);
 
     /// Bytes given and not yet taken over by the kernel: what back-pressure is measured by.
     fn unsent(&self, conn: ConnId) -> usize;

@@ -1,9 +1,10 @@
-//! What a connection has to say: one buffer on its way, whole ones that wait, one that gathers.
+//! What a connection has to say: one cargo on its way, whole buffers and parts of slabs that wait, a
+//! buffer that gathers.
 //!
 //! Buffers are lent from a pool for as long as a connection has something unsent, so that idle
 //! connections hold none and busy ones find theirs warm.
 
-use std::collections::VecDeque;
+use crate::log::Part;
 
 /// Buffers a pool keeps, the largest it keeps, and how much room all of them may have: more is
 /// given back to the allocator.
@@ -61,16 +62,62 @@ impl Pool {
     }
 }
 
-/// The buffers of one connection. `flying` counts the bytes of the one that is with the driver.
+/// Bytes that leave as they are.
+pub(super) enum Parcel {
+    Own(Vec<u8>),
+    Shared(Part),
+}
+
+impl Parcel {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(buffer) => buffer,
+            Self::Shared(part) => part,
+        }
+    }
+}
+
+/// What one send carries, without an empty piece.
+pub(super) enum Cargo {
+    One(Vec<u8>),
+    Several(Vec<Parcel>),
+}
+
+impl Cargo {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::One(buffer) => buffer.len(),
+            Self::Several(parcels) => parcels.iter().map(|parcel| parcel.bytes().len()).sum(),
+        }
+    }
+
+    /// What is left after `from` bytes, piece by piece.
+    pub(super) fn pieces(&self, from: usize) -> impl Iterator<Item = &[u8]> {
+        let (one, several) = match self {
+            Self::One(buffer) => (Some(&buffer[..]), &[][..]),
+            Self::Several(parcels) => (None, &parcels[..]),
+        };
+        let mut passed = from;
+        one.into_iter().chain(several.iter().map(Parcel::bytes)).filter_map(move |bytes| {
+            let left = bytes.get(passed..).filter(|left| !left.is_empty());
+            passed = passed.saturating_sub(bytes.len());
+            left
+        })
+    }
+}
+
+/// The buffers of one connection. `flying` counts the bytes of what is with the driver.
 #[derive(Default)]
 pub(super) struct Outbox {
-    /// Before what `open` holds; none of them is empty, and there are none where that is.
-    whole: VecDeque<Vec<u8>>,
+    /// Before what `open` holds; none of them is empty.
+    whole: Vec<Parcel>,
     open: Vec<u8>,
     flying: usize,
     is_flying: bool,
     /// What the last buffer that left held: the next will hold about as much.
     left: usize,
+    /// For the next `whole`.
+    spare: Vec<Parcel>,
 }
 
 impl Outbox {
@@ -89,7 +136,7 @@ impl Outbox {
             let spare = std::mem::replace(&mut self.open, bytes);
             if spare.capacity() > 0 { spare } else { pool.take_for(room) }
         } else if bytes.len() >= WHOLE_BYTES.max(room / FILLED_PART) {
-            self.whole.push_back(std::mem::replace(&mut self.open, bytes));
+            self.whole.push(Parcel::Own(std::mem::replace(&mut self.open, bytes)));
             pool.take_for(room)
         } else {
             self.open.extend_from_slice(&bytes);
@@ -98,8 +145,18 @@ impl Outbox {
         }
     }
 
+    /// Takes a part that others have as well.
+    pub(super) fn share(&mut self, part: Part) {
+        if !self.open.is_empty() {
+            self.whole.push(Parcel::Own(std::mem::take(&mut self.open)));
+        }
+        if !part.is_empty() {
+            self.whole.push(Parcel::Shared(part));
+        }
+    }
+
     pub(super) fn unsent(&self) -> usize {
-        let whole: usize = self.whole.iter().map(Vec::len).sum();
+        let whole: usize = self.whole.iter().map(|parcel| parcel.bytes().len()).sum();
         whole + self.open.len() + self.flying
     }
 
@@ -113,46 +170,82 @@ impl Outbox {
     }
 
     pub(super) fn has_gathered(&self) -> bool {
-        !self.open.is_empty()
+        !self.open.is_empty() || !self.whole.is_empty()
     }
 
-    /// What goes next, if something waits and nothing is on its way (IO2).
-    pub(super) fn take_off(&mut self) -> Option<Vec<u8>> {
-        if self.is_flying || self.open.is_empty() {
+    /// What goes next, if something waits and nothing is on its way (IO2): all of it.
+    pub(super) fn take_off(&mut self) -> Option<Cargo> {
+        if self.is_flying || !self.has_gathered() {
             return None;
         }
-        let buffer = self.whole.pop_front().unwrap_or_else(|| std::mem::take(&mut self.open));
-        self.flying = buffer.len();
-        self.left = buffer.len();
+        let open = std::mem::take(&mut self.open);
+        self.left = open.len();
+        let cargo = if self.whole.is_empty() {
+            Cargo::One(open)
+        } else {
+            let mut parcels = std::mem::replace(&mut self.whole, std::mem::take(&mut self.spare));
+            if !open.is_empty() {
+                parcels.push(Parcel::Own(open));
+            }
+            Cargo::Several(parcels)
+        };
+        self.flying = cargo.len();
         self.is_flying = true;
-        Some(buffer)
+        Some(cargo)
     }
 
-    /// The kernel has taken `bytes` more of the buffer on its way; true if that was its last.
+    /// The kernel has taken `bytes` more of what is on its way; true if that was all of it.
     pub(super) fn sent(&mut self, bytes: usize) -> bool {
         assert!(self.is_flying && bytes <= self.flying, "IO2: more was sent than was on its way");
         self.flying -= bytes;
         self.flying == 0
     }
 
-    /// The buffer is back, sent or not.
-    pub(super) fn landed(&mut self, buffer: Vec<u8>, pool: &mut Pool) {
+    /// The cargo is back, sent or not.
+    pub(super) fn landed(&mut self, cargo: Cargo, pool: &mut Pool) {
         assert!(self.is_flying, "IO2: a buffer came back that was not on its way");
         self.is_flying = false;
         self.flying = 0;
-        pool.give_back(buffer);
+        match cargo {
+            Cargo::One(buffer) => pool.give_back(buffer),
+            Cargo::Several(mut parcels) => {
+                empty(&mut parcels, pool);
+                self.spare = parcels;
+            }
+        }
     }
 
     /// Forgets what has not left.
     pub(super) fn discard(&mut self, pool: &mut Pool) {
-        self.whole.drain(..).for_each(|buffer| pool.give_back(buffer));
+        empty(&mut self.whole, pool);
         pool.give_back(std::mem::take(&mut self.open));
+    }
+}
+
+fn empty(parcels: &mut Vec<Parcel>, pool: &mut Pool) {
+    for parcel in parcels.drain(..) {
+        if let Parcel::Own(buffer) = parcel {
+            pool.give_back(buffer);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::log::Slab;
+
+    fn bytes(cargo: &Cargo) -> Vec<u8> {
+        cargo.pieces(0).flatten().copied().collect()
+    }
+
+    fn shared(bytes: &[u8]) -> Part {
+        let mut slab = Slab::new(bytes.len());
+        slab[..bytes.len()].copy_from_slice(bytes);
+        Part::new(Arc::new(slab), 0..bytes.len())
+    }
 
     #[test]
     fn what_gathers_during_a_send_goes_next_as_one() {
@@ -168,7 +261,7 @@ mod tests {
         assert_eq!(outbox.unsent(), 10);
         assert!(outbox.sent(2));
         outbox.landed(first, &mut pool);
-        assert_eq!(outbox.take_off().unwrap(), b"twothree");
+        assert_eq!(bytes(&outbox.take_off().unwrap()), b"twothree");
     }
 
     #[test]
@@ -178,32 +271,54 @@ mod tests {
         let address = bytes.as_ptr();
         assert!(outbox.exchange(bytes, &mut pool).is_empty());
         let flying = outbox.take_off().unwrap();
-        assert_eq!(flying.as_ptr(), address);
+        assert_eq!(flying.pieces(0).next().unwrap().as_ptr(), address);
     }
 
     #[test]
-    fn large_buffers_wait_whole_and_leave_in_order() {
+    fn what_others_have_too_is_not_copied_and_is_let_go_of() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
+        let part = shared(b"shared");
+        outbox.share(part.clone());
+        let flying = outbox.take_off().unwrap();
+        assert_eq!(flying.pieces(0).next().unwrap().as_ptr(), part.as_ptr());
+        assert!(outbox.sent(part.len()));
+        outbox.landed(flying, &mut pool);
+        outbox.share(part.clone());
+        outbox.discard(&mut pool);
+        assert_eq!((outbox.unsent(), outbox.has_gathered()), (0, false));
+        assert_eq!(part.holders(), 1);
+    }
+
+    #[test]
+    fn all_that_waits_leaves_together_and_in_order() {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
         outbox.open(&mut pool).extend_from_slice(b"first");
-        let mut flying = outbox.take_off().unwrap();
-        let mut sent = flying.clone();
+        let first = outbox.take_off().unwrap();
+        assert!(matches!(&first, Cargo::One(buffer) if buffer == b"first"));
         let large = |byte| vec![byte; WHOLE_BYTES];
         for bytes in [b"a".to_vec(), large(b'b'), b"c".to_vec(), large(b'd'), large(b'e')] {
             assert!(outbox.exchange(bytes, &mut pool).is_empty());
         }
-        outbox.open(&mut pool).push(b'f');
-        assert_eq!(outbox.unsent(), 5 + 3 + 3 * WHOLE_BYTES);
-        let mut sends = 1;
-        loop {
-            assert!(outbox.sent(flying.len()));
-            outbox.landed(flying, &mut pool);
-            let Some(next) = outbox.take_off() else { break };
-            sent.extend_from_slice(&next);
-            (flying, sends) = (next, sends + 1);
-        }
+        outbox.share(shared(b"f"));
+        outbox.share(shared(b""));
+        outbox.open(&mut pool).push(b'g');
+        outbox.share(shared(b"h"));
+        assert_eq!(outbox.unsent(), 5 + 5 + 3 * WHOLE_BYTES);
+        assert!(outbox.sent(5));
+        outbox.landed(first, &mut pool);
+        let second = outbox.take_off().unwrap();
         let (b, d, e) = (large(b'b'), large(b'd'), large(b'e'));
-        assert_eq!(sent, [&b"firsta"[..], &b, b"c", &d, &e, b"f"].concat());
-        assert_eq!((sends, outbox.unsent()), (5, 0));
+        let all = [b"a", &b[..], b"c", &d, &e, b"fgh"].concat();
+        assert_eq!(bytes(&second), all);
+        assert_eq!((second.len(), outbox.unsent()), (all.len(), all.len()));
+        for from in [0, 1, 2, WHOLE_BYTES, WHOLE_BYTES + 1, all.len() - 2, all.len()] {
+            let rest: Vec<u8> = second.pieces(from).flatten().copied().collect();
+            assert_eq!(rest, all[from..]);
+            assert!(second.pieces(from).all(|piece| !piece.is_empty()));
+        }
+        assert!(outbox.sent(all.len()));
+        outbox.landed(second, &mut pool);
+        assert!(outbox.take_off().is_none());
     }
 
     #[test]
@@ -224,7 +339,8 @@ mod tests {
         let mut say = |bytes: usize| {
             outbox.open(&mut pool).resize(bytes, 1);
             let buffer = outbox.take_off().unwrap();
-            let room = buffer.capacity();
+            let Cargo::One(held) = &buffer else { panic!("nothing else waited") };
+            let room = held.capacity();
             outbox.sent(bytes);
             outbox.landed(buffer, &mut pool);
             room
@@ -242,7 +358,11 @@ mod tests {
             roomy.resize(WHOLE_BYTES, 1);
             outbox.exchange(roomy, &mut pool);
         }
-        let room: usize = outbox.whole.iter().chain([&outbox.open]).map(Vec::capacity).sum();
+        let room = |parcel: &Parcel| match parcel {
+            Parcel::Own(buffer) => buffer.capacity(),
+            Parcel::Shared(_) => 0,
+        };
+        let room = outbox.whole.iter().map(room).sum::<usize>() + outbox.open.capacity();
         assert_eq!(outbox.unsent(), 1_000 * WHOLE_BYTES);
         assert!(room <= FILLED_PART * outbox.unsent(), "{room} bytes of memory");
     }

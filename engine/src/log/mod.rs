@@ -51,7 +51,7 @@ pub use passing::{Beginning, beginning};
 pub use proposals::Proposals;
 pub use recover::{Damage, Opened, Passed, RecoveryReport};
 pub use segment::prepare_segment;
-pub use slab::Slab;
+pub use slab::{Part, Slab};
 pub use superblock::{Marker, Superblock};
 
 use crate::ids::ServerId;

@@ -4,10 +4,13 @@
 //! address stays what it was from the first append to the end of the write. The disk gets a share of
 //! a slab in `DiskOp::Write` and gives it back in `DiskDone::Written`.
 //!
+//! Whoever only reads may have a part of one (`Part`): a learner's connection, until it has left.
+//!
 //! Not here: what stands in a slab (`batch`), which slab is next and when it is free (`proposals`).
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
 
 use crate::limits::BLOCK;
 
@@ -51,6 +54,36 @@ impl DerefMut for Slab {
 impl fmt::Debug for Slab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Slab({} bytes)", self.capacity)
+    }
+}
+
+/// A range of a slab that nobody writes to any more, shared with whoever keeps this.
+#[derive(Clone, Debug)]
+pub struct Part {
+    slab: Arc<Slab>,
+    range: Range<usize>,
+}
+
+impl Part {
+    /// # Panics
+    /// If the slab does not reach so far.
+    pub fn new(slab: Arc<Slab>, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= slab.capacity(), "a part of the slab");
+        Self { slab, range }
+    }
+
+    /// How many hold the slab, and this is one of them.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.slab)
+    }
+}
+
+impl Deref for Part {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.slab[self.range.clone()]
     }
 }
 

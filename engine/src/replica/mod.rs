@@ -173,6 +173,8 @@ impl Replica {
         if matches!(self.role, Role::Ended) {
             return;
         }
+        // What goes to the disk gathers no more, so learners may share it.
+        self.log.drain(&mut self.disk_ops);
         let (role, mut ground) = self.stand(now, disk, out);
         let result: Result<(), Fault> = match role {
             Role::Leader(leader) => leader.end_turn(&mut ground),

@@ -2,7 +2,7 @@
 //!
 //! The contract with whoever runs a replica (the server's member, or the simulator):
 //! - Effects are carried out in the order emitted.
-//! - `Send` may be lost, with its link; `Disk` may not: it ends in a `DiskDone` or in the end of
+//! - `Send` and `SendShared` may be lost, with their link; `Disk` may not: it ends in a `DiskDone` or in the end of
 //!   the process. What must wait for durability is not emitted until the log says it is durable.
 //! - `Dial` ends in `Event::LinkUp`, `Event::Closed` or `Event::Refused`. A `Close` that was asked for needs no event.
 //! - The buffers of `Send` and `Requests` come back through `Replica::recycle`.
@@ -13,7 +13,7 @@ use std::fmt;
 
 use super::forwarded::Requests;
 use crate::ids::{LinkId, ServerId};
-use crate::log::{DiskError, DiskOp, LogFailure};
+use crate::log::{DiskError, DiskOp, LogFailure, Part};
 use crate::quorum::Address;
 use crate::zxid::{Epoch, Zxid};
 
@@ -41,6 +41,8 @@ pub enum Effect {
     Dial { link: LinkId, to: ServerId, port: Port, addresses: Vec<Address> },
     /// Send these bytes, after everything sent on this link before.
     Send { link: LinkId, bytes: Vec<u8> },
+    /// Send these likewise. They lie in the log's memory, where others read them too.
+    SendShared { link: LinkId, part: Part },
     /// End this link, once what was sent on it has left.
     Close { link: LinkId },
 

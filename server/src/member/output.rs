@@ -12,7 +12,7 @@ use std::fmt;
 
 use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::jute::WireError;
-use ringkeeper_engine::log::DiskOp;
+use ringkeeper_engine::log::{DiskOp, Part};
 use ringkeeper_engine::quorum::Address;
 use ringkeeper_engine::replica::{FatalReason, Port};
 use ringkeeper_engine::zxid::Zxid;
@@ -57,6 +57,11 @@ pub enum Output {
     SendPeer {
         link: LinkId,
         bytes: Vec<u8>,
+    },
+    /// Send this to a server, from where it lies.
+    SendPeerShared {
+        link: LinkId,
+        part: Part,
     },
     /// End the link to a server once it has what was sent to it.
     ClosePeer {

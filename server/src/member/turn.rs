@@ -128,6 +128,9 @@ impl Member {
                 self.outputs.push(Output::Dial { link, to, port, addresses });
             }
             Effect::Send { link, bytes } => self.outputs.push(Output::SendPeer { link, bytes }),
+            Effect::SendShared { link, part } => {
+                self.outputs.push(Output::SendPeerShared { link, part });
+            }
             Effect::Close { link } => self.outputs.push(Output::ClosePeer { link }),
             Effect::Committed { upto } => self.decided = upto,
             Effect::Looking { why } => self.looking(at, &why),
@@ -198,6 +201,7 @@ fn asks_the_tree(effect: &Effect) -> bool {
         Effect::Disk(_)
             | Effect::Dial { .. }
             | Effect::Send { .. }
+            | Effect::SendShared { .. }
             | Effect::Close { .. }
             | Effect::Committed { .. }
     )

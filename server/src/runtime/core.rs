@@ -15,6 +15,7 @@ use ringkeeper_engine::io::files::FileDisk;
 use ringkeeper_engine::io::{
     self, Completion, Handler, Io, ListenerId, Reactor, ReactorError, Socket, clock,
 };
+use ringkeeper_engine::log::Part;
 use ringkeeper_engine::quorum::Address;
 use ringkeeper_engine::replica::{Event, Port};
 use tracing::{debug, info};
@@ -215,6 +216,7 @@ impl Core {
                 self.dial(link, to, port, &addresses, io);
             }
             Output::SendPeer { link, bytes } => self.send_peer(link, bytes, io),
+            Output::SendPeerShared { link, part } => self.send_peer_shared(link, part, io),
             Output::ClosePeer { link } => {
                 if let Some(link) = self.links.remove(&link.0) {
                     io.close(link.conn);
@@ -234,14 +236,26 @@ impl Core {
     }
 
     fn send_peer(&mut self, link: LinkId, mut bytes: Vec<u8>, io: &mut dyn Io) {
-        if let Some(peer) = self.links.get_mut(&link.0) {
-            bytes = io.send_owned(peer.conn, bytes);
-            if !peer.is_sending {
-                peer.is_sending = true;
-                self.sending.push(link);
-            }
+        if let Some(conn) = self.link_to_send(link) {
+            bytes = io.send_owned(conn, bytes);
         }
         self.member.recycle_peer(bytes);
+    }
+
+    fn send_peer_shared(&mut self, link: LinkId, part: Part, io: &mut dyn Io) {
+        if let Some(conn) = self.link_to_send(link) {
+            io.send_shared(conn, part);
+        }
+    }
+
+    /// The link's connection, which is about to be given something to send.
+    fn link_to_send(&mut self, link: LinkId) -> Option<io::ConnId> {
+        let peer = self.links.get_mut(&link.0)?;
+        if !peer.is_sending {
+            peer.is_sending = true;
+            self.sending.push(link);
+        }
+        Some(peer.conn)
     }
 
     /// Tells the member how much each link has not sent yet.

@@ -386,18 +386,9 @@ impl World {
                 self.after(ms, Happening::Disk { server, life });
             }
             Output::Dial { link, to, port, .. } => self.dial(End { server, life, link }, to, port),
-            Output::SendPeer { link, bytes } => {
-                let end = End { server, life, link };
-                if let Some(other) = self.network.other(end).filter(|_| !self.network.is_stuck(end))
-                {
-                    let delay = self.delay() + self.lag(server) + self.lag(other.server);
-                    let at = self.network.arrival(end, self.now, delay);
-                    self.network.sent(end, bytes.len());
-                    if let Some((kind, _)) = first_packet(&bytes) {
-                        self.servers[server].pledge.says(kind);
-                    }
-                    self.at(at, Happening::LinkBytes { end: other, bytes });
-                }
+            Output::SendPeer { link, bytes } => self.send_peer(End { server, life, link }, bytes),
+            Output::SendPeerShared { link, part } => {
+                self.send_peer(End { server, life, link }, part.to_vec());
             }
             Output::ClosePeer { link } => self.close_link(End { server, life, link }),
             Output::Snapshot(op) => self.snapshot(server, op)?,
@@ -409,6 +400,18 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn send_peer(&mut self, end: End, bytes: Vec<u8>) {
+        let is_open = |_: &End| !self.network.is_stuck(end);
+        let Some(other) = self.network.other(end).filter(is_open) else { return };
+        let delay = self.delay() + self.lag(end.server) + self.lag(other.server);
+        let at = self.network.arrival(end, self.now, delay);
+        self.network.sent(end, bytes.len());
+        if let Some((kind, _)) = first_packet(&bytes) {
+            self.servers[end.server].pledge.says(kind);
+        }
+        self.at(at, Happening::LinkBytes { end: other, bytes });
     }
 
     fn lag(&self, server: usize) -> u64 {

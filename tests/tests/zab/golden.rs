@@ -191,6 +191,9 @@ impl Stage {
     fn note(&mut self, effect: Effect) {
         let line = match effect {
             Effect::Send { link, bytes } => return self.note_packets(self.peer_of(link), &bytes),
+            Effect::SendShared { link, part } => {
+                return self.note_packets(self.peer_of(link), &part);
+            }
             Effect::Dial { link, to, .. } => {
                 self.peers.insert(to.0, link);
                 format!("{ME} dials {to}")

@@ -231,6 +231,7 @@ impl World {
                 Effect::Disk(op) => self.server(id).disk.execute(op),
                 Effect::Dial { link, to, port, .. } => self.dial((id, link), to.0, port),
                 Effect::Send { link, bytes } => self.send((id, link), bytes),
+                Effect::SendShared { link, part } => self.send((id, link), part.to_vec()),
                 Effect::Close { link } => self.close((id, link)),
                 Effect::Fatal(reason) => panic!("server {id}: {reason}"),
                 effect => self.serve(id, effect),

@@ -28,6 +28,7 @@ use self::disk::DiskThreads;
 use self::watched::{Kind, WatchList, Watched, parse_name};
 use super::driver::{Driver, Inbox, Lent, Raw, ReceiveEnd, Write};
 use super::files::again;
+use super::outbox::Cargo;
 use super::slots::Key;
 use super::{Counters, Errno, ReactorError, ReactorOptions, Waker};
 use crate::log::OpId;
@@ -130,17 +131,17 @@ impl Poll {
             self.conns.end(&self.epoll, key, |conn| conn.is_connecting = false);
             return Some(Raw::Connected { conn: key, result });
         }
-        let (buffer, from) = conn.sending.take()?;
+        let (cargo, from) = conn.sending.take()?;
         // Safety: P1: it sends.
         let fd = unsafe { BorrowedFd::borrow_raw(conn.fd) };
-        match send(fd, &buffer[from..]) {
+        match send(fd, &cargo, from) {
             Err(Failure::AGAIN) => {
-                conn.sending = Some((buffer, from));
+                conn.sending = Some((cargo, from));
                 None
             }
             sent => {
                 self.conns.end(&self.epoll, key, |_| {});
-                Some(Raw::Sent { conn: key, buffer, result: sent.map_err(Errno::from) })
+                Some(Raw::Sent { conn: key, cargo, result: sent.map_err(Errno::from) })
             }
         }
     }
@@ -181,7 +182,9 @@ impl Poll {
     }
 }
 
-fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Failure> {
+/// Sends the first piece, or some of it: what is left is asked for again at once.
+fn send(fd: BorrowedFd<'_>, cargo: &Cargo, from: usize) -> Result<usize, Failure> {
+    let bytes = cargo.pieces(from).next().unwrap_or_default();
     again(|| rustix::net::send(fd, bytes, SendFlags::NOSIGNAL))
 }
 
@@ -266,18 +269,18 @@ impl Driver for Poll {
         &mut self,
         conn: Key,
         fd: BorrowedFd<'_>,
-        buffer: Vec<u8>,
+        cargo: Cargo,
         from: usize,
-    ) -> Option<(Vec<u8>, Result<usize, Errno>)> {
-        match send(fd, &buffer[from..]) {
+    ) -> Option<(Cargo, Result<usize, Errno>)> {
+        match send(fd, &cargo, from) {
             Err(Failure::AGAIN) => {
                 self.conns.ensure(conn, fd);
-                let update = |conn: &mut Watched| conn.sending = Some((buffer, from));
+                let update = |conn: &mut Watched| conn.sending = Some((cargo, from));
                 let errno = self.conns.update(&self.epoll, conn, update).err()?;
-                let (buffer, _) = self.conns.get_mut(conn)?.sending.take()?;
-                Some((buffer, Err(errno)))
+                let (cargo, _) = self.conns.get_mut(conn)?.sending.take()?;
+                Some((cargo, Err(errno)))
             }
-            ended => Some((buffer, ended.map_err(Errno::from))),
+            ended => Some((cargo, ended.map_err(Errno::from))),
         }
     }
 
@@ -289,8 +292,8 @@ impl Driver for Poll {
         if std::mem::take(&mut watched.is_receiving) {
             self.ready.push_back(Raw::ReceiveEnded { conn, end: ReceiveEnd::Stopped });
         }
-        if let Some((buffer, _)) = watched.sending.take() {
-            self.ready.push_back(Raw::Sent { conn, buffer, result: Err(CANCELLED) });
+        if let Some((cargo, _)) = watched.sending.take() {
+            self.ready.push_back(Raw::Sent { conn, cargo, result: Err(CANCELLED) });
         }
         self.conns.end(&self.epoll, conn, |_| {});
     }

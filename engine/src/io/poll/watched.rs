@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::event::epoll::{self, EventData, EventFlags};
 
 use crate::io::Errno;
+use crate::io::outbox::Cargo;
 use crate::io::slots::Key;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ pub(super) struct Watched {
     pub(super) is_connecting: bool,
     /// Receives, or accepts.
     pub(super) is_receiving: bool,
-    /// A buffer that waits for room, and from where on.
-    pub(super) sending: Option<(Vec<u8>, usize)>,
+    /// A cargo that waits for room, and from where on.
+    pub(super) sending: Option<(Cargo, usize)>,
 }
 
 impl Watched {

@@ -8,7 +8,7 @@ use io_uring::cqueue;
 use io_uring::types::CancelBuilder;
 
 use super::buffers::BufferRing;
-use super::{DiskWork, Kind, Ring, SHUT_PATIENCE, parse_name, setup};
+use super::{DiskWork, Kind, Ring, SHUT_PATIENCE, Sending, parse_name, setup};
 use crate::io::driver::{Driver, Inbox, Raw, ReceiveEnd};
 use crate::io::slots::{Key, Slots};
 use crate::io::{Errno, clock};
@@ -98,11 +98,12 @@ impl Ring {
     }
 
     fn send_said(&mut self, conn: Key, result: i32) -> Raw {
-        let buffer = self.sending[conn.slot as usize]
+        let Sending { cargo, message } = self.sending[conn.slot as usize]
             .take()
-            .expect("IO2: a send ends once, and its buffer stayed here until then");
+            .expect("IO2: a send ends once, and its cargo stayed here until then");
+        self.messages.extend(message);
         let result = usize::try_from(result).map_err(|_| Errno(-result));
-        Raw::Sent { conn, buffer, result }
+        Raw::Sent { conn, cargo, result }
     }
 
     fn disk_said(&mut self, key: Key, result: i32) -> DiskDone {

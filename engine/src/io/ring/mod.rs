@@ -7,7 +7,7 @@
 //!
 //! Invariants:
 //! - R1. Memory named in an operation stays where it is and unchanged until the operation's last
-//!   completion: buffers in `sending`, slabs in `disk`, addresses in `dialled`, the bell's count in
+//!   completion: cargoes and their messages in `sending`, slabs in `disk`, addresses in `dialled`, the bell's count in
 //!   `bell`. All are on the heap and owned here (IO3).
 //! - R2. `under_way` counts operations without a last completion; the ring is dropped at zero.
 //!
@@ -21,6 +21,7 @@
 mod buffers;
 mod completions;
 mod loose;
+mod message;
 mod setup;
 
 use std::collections::VecDeque;
@@ -36,10 +37,12 @@ use rustix::net::{SocketAddrAny, SocketFlags};
 
 use self::buffers::BufferRing;
 use self::loose::Loose;
+use self::message::Message;
 #[cfg(test)]
 pub(super) use self::setup::FLAVOURS;
 use self::setup::Flavour;
 use super::driver::{Driver, Raw, Write};
+use super::outbox::Cargo;
 use super::slots::{Key, Slots};
 use super::{Counters, Errno, ReactorError, ReactorOptions, Waker};
 use crate::log::OpId;
@@ -99,6 +102,12 @@ enum DiskWork {
     Flush(OpId),
 }
 
+/// A send under way: what it carries, and how several pieces are told to the kernel.
+struct Sending {
+    cargo: Cargo,
+    message: Option<Message>,
+}
+
 pub(super) struct Ring {
     ring: IoUring,
     flavour: &'static str,
@@ -115,7 +124,9 @@ pub(super) struct Ring {
     under_way: usize,
     is_shutting: bool,
     /// By slot of the connection: at most one send each (IO2).
-    sending: Vec<Option<Vec<u8>>>,
+    sending: Vec<Option<Sending>>,
+    /// For those to come.
+    messages: Vec<Message>,
     dialled: Vec<(Key, Box<SocketAddrAny>)>,
     disk: Slots<DiskOperation>,
     bell: Box<[u8; 8]>,
@@ -148,6 +159,7 @@ impl Ring {
             under_way: 0,
             is_shutting: false,
             sending: Vec::new(),
+            messages: Vec::new(),
             dialled: Vec::new(),
             disk: Slots::new(),
             bell: Box::new([0; 8]),
@@ -314,23 +326,31 @@ impl Driver for Ring {
         &mut self,
         conn: Key,
         fd: BorrowedFd<'_>,
-        buffer: Vec<u8>,
+        cargo: Cargo,
         from: usize,
-    ) -> Option<(Vec<u8>, Result<usize, Errno>)> {
-        let bytes = &buffer[from..];
-        let len = bytes.len().min(SEND_BYTES_MAX) as u32;
-        let entry = opcode::Send::new(Fd(fd.as_raw_fd()), bytes.as_ptr(), len)
-            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
-            .build()
-            .user_data(name(Kind::Send, conn));
+    ) -> Option<(Cargo, Result<usize, Errno>)> {
         let slot = conn.slot as usize;
         if self.sending.len() <= slot {
             self.sending.resize_with(slot + 1, || None);
         }
         assert!(self.sending[slot].is_none(), "IO2: two sends of one connection at once");
-        self.sending[slot] = Some(buffer);
-        // Safety: R1: the bytes are on the heap, in `sending` until the completion.
-        unsafe { self.push(entry) }
+        let fd = Fd(fd.as_raw_fd());
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        let mut pieces = cargo.pieces(from);
+        let first = pieces.next().unwrap_or_default();
+        let (entry, message) = if pieces.next().is_none() {
+            let len = first.len().min(SEND_BYTES_MAX) as u32;
+            (opcode::Send::new(fd, first.as_ptr(), len).flags(flags).build(), None)
+        } else {
+            let mut message = self.messages.pop().unwrap_or_default();
+            let header = message.name(cargo.pieces(from));
+            (opcode::SendMsg::new(fd, header).flags(flags as u32).build(), Some(message))
+        };
+        drop(pieces);
+        self.sending[slot] = Some(Sending { cargo, message });
+        // Safety: R1: the bytes, and the message that names them, are on the heap and in `sending`
+        // until the completion.
+        unsafe { self.push(entry.user_data(name(Kind::Send, conn))) }
         None
     }
 

@@ -5,6 +5,7 @@ mod allocations;
 mod backends;
 mod disk;
 mod loose;
+mod sending;
 mod sockets;
 
 use std::collections::VecDeque;

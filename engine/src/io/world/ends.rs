@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Alarm, CloseReason, ConnId, Connection, Errno, Key, ListenerId, Phase, Receiving};
 use super::{Socket, Told, World};
 use crate::io::driver::{Driver, Raw, ReceiveEnd};
+use crate::io::outbox::Cargo;
 use crate::io::{clock, socket};
 use crate::limits::{ACCEPT_RETRY_MS, CLOSE_LINGER_MS};
 
@@ -29,7 +30,7 @@ impl<D: Driver> World<D> {
                 _ => Some(Told::Unwanted(lent)),
             },
             Raw::ReceiveEnded { conn, end } => self.receive_ended(conn, end),
-            Raw::Sent { conn, buffer, result } => self.sent(conn, buffer, result),
+            Raw::Sent { conn, cargo, result } => self.sent(conn, cargo, result),
             Raw::Disk(done) => Some(Told::Disk(done)),
         }
     }
@@ -131,27 +132,35 @@ impl<D: Driver> World<D> {
         Told::Closed { conn: ConnId(key), token, why: CloseReason::Ended }
     }
 
-    /// One send has ended; what is left of the buffer goes on at once.
-    fn sent(&mut self, key: Key, buffer: Vec<u8>, result: Result<usize, Errno>) -> Option<Told> {
-        let conn = self.conns.get_mut(key)?;
-        let count = match result {
-            Ok(count) if count > 0 => count,
-            failed => {
-                conn.outbox.landed(buffer, &mut self.pool);
-                let errno = failed.err().unwrap_or(Errno(libc::EPIPE));
-                return self.lost(key, CloseReason::Send(errno));
+    /// One send has ended; what is left of the cargo goes on at once.
+    fn sent(
+        &mut self,
+        key: Key,
+        mut cargo: Cargo,
+        mut result: Result<usize, Errno>,
+    ) -> Option<Told> {
+        loop {
+            let conn = self.conns.get_mut(key)?;
+            let count = match result {
+                Ok(count) if count > 0 => count,
+                failed => {
+                    conn.outbox.landed(cargo, &mut self.pool);
+                    let errno = failed.err().unwrap_or(Errno(libc::EPIPE));
+                    return self.lost(key, CloseReason::Send(errno));
+                }
+            };
+            let is_whole = conn.outbox.sent(count);
+            if is_whole || conn.phase == Phase::Ending {
+                conn.outbox.landed(cargo, &mut self.pool);
+                self.mark_dirty(key);
+                self.linger_if_flushed(key);
+                self.free_if_done(key);
+                break;
             }
-        };
-        let is_whole = conn.outbox.sent(count);
-        if is_whole || conn.phase == Phase::Ending {
-            conn.outbox.landed(buffer, &mut self.pool);
-            self.mark_dirty(key);
-            self.linger_if_flushed(key);
-            self.free_if_done(key);
-        } else {
-            let from = buffer.len() - conn.outbox.flying();
-            if let Some((buffer, result)) = self.driver.send(key, conn.fd.as_fd(), buffer, from) {
-                return self.sent(key, buffer, result);
+            let from = cargo.len() - conn.outbox.flying();
+            match self.driver.send(key, conn.fd.as_fd(), cargo, from) {
+                Some(ended) => (cargo, result) = ended,
+                None => break,
             }
         }
         self.room(key)
@@ -193,10 +202,10 @@ impl<D: Driver> World<D> {
             return;
         }
         match conn.outbox.take_off() {
-            Some(buffer) => {
-                let sent = self.driver.send(key, conn.fd.as_fd(), buffer, 0);
-                if let Some((buffer, result)) = sent
-                    && let Some(told) = self.sent(key, buffer, result)
+            Some(cargo) => {
+                let sent = self.driver.send(key, conn.fd.as_fd(), cargo, 0);
+                if let Some((cargo, result)) = sent
+                    && let Some(told) = self.sent(key, cargo, result)
                 {
                     self.told.push_back(told);
                 }

@@ -32,7 +32,7 @@ use super::outbox::Pool;
 use super::slots::{Key, Slots};
 use super::{CloseReason, ConnId, Errno, Io, ListenError, ListenerId, Socket, clock, socket};
 use crate::limits::CLOSE_LINGER_MS;
-use crate::log::{DiskDone, DiskOp};
+use crate::log::{DiskDone, DiskOp, Part};
 
 /// Something to tell the handler.
 pub(super) enum Told {
@@ -352,6 +352,16 @@ impl<D: Driver> Io for World<D> {
             self.dirty.push(key);
         }
         conn.outbox.exchange(bytes, &mut self.pool)
+    }
+
+    fn send_shared(&mut self, conn: ConnId, part: Part) {
+        let key = conn.0;
+        let Some(conn) = self.conns.get_mut(key).filter(|conn| conn.has_owner()) else { return };
+        if !conn.is_dirty {
+            conn.is_dirty = true;
+            self.dirty.push(key);
+        }
+        conn.outbox.share(part);
     }
 
     fn unsent(&self, conn: ConnId) -> usize {

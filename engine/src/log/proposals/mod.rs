@@ -25,12 +25,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::batch::{self, BATCH_HEADER_BYTES, padded};
-use super::slab::Slab;
+use super::slab::{Part, Slab};
 use crate::zxid::Zxid;
 use slabs::Slabs;
 
 /// How much more memory than bytes is kept: txns that come one by one take a block each.
 const ROOM_BY_BYTES: usize = 16;
+
+/// A run of so many bytes is shared, not copied, if it fills such a part of its slab: who is slow to
+/// take it must not hold much more memory than it was given.
+const SHARED_BYTES_MIN: usize = 8 << 10;
+const FILLED_PART: usize = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -83,6 +88,19 @@ pub struct Run<'a> {
     pub bytes: &'a [u8],
     /// The zxid of the last packet.
     pub last: Zxid,
+    /// Where they lie, if that gathers no more (P3).
+    slab: Option<&'a Arc<Slab>>,
+    at: usize,
+}
+
+impl Run<'_> {
+    /// The packets as they lie, without a copy. `None` where they may still move, or are so few that
+    /// a copy is less than what a share holds on to.
+    pub fn share(&self) -> Option<Part> {
+        let slab = self.slab?;
+        let is_worth_it = self.bytes.len() >= SHARED_BYTES_MIN.max(slab.capacity() / FILLED_PART);
+        is_worth_it.then(|| Part::new(Arc::clone(slab), self.at..self.at + self.bytes.len()))
+    }
 }
 
 impl Proposals {
@@ -270,8 +288,11 @@ impl Proposals {
         };
         let last = &self.entries[from + count - 1];
         let end = (last.at + last.length) as usize;
-        let bytes = &self.batch(first.batch).slab[first.at as usize..end];
-        Some(Run { bytes, last: last.zxid })
+        let slab = &self.batch(first.batch).slab;
+        let at = first.at as usize;
+        let is_sealed = first.batch - self.first_batch < self.sealed as u64;
+        let (bytes, slab) = (&slab[at..end], is_sealed.then_some(slab));
+        Some(Run { bytes, last: last.zxid, slab, at })
     }
 
     /// How many of `entries[from..to]` come before the first that does not fulfil `holds`.

@@ -51,8 +51,10 @@ impl Slabs {
     /// One that holds at least `needed`.
     pub(super) fn take(&mut self, needed: usize) -> Arc<Slab> {
         let bytes = needed.max(self.wanted());
-        let fits = |slab: &Arc<Slab>| (bytes..=4 * bytes).contains(&slab.capacity());
-        let slab = match self.free.iter().rposition(fits) {
+        let fits = |slab: &mut Arc<Slab>| {
+            (bytes..=4 * bytes).contains(&slab.capacity()) && Arc::get_mut(slab).is_some()
+        };
+        let slab = match self.free.iter_mut().rposition(fits) {
             Some(at) => self.free.remove(at),
             None => {
                 self.used_bytes += bytes.next_multiple_of(BLOCK);
@@ -76,11 +78,11 @@ impl Slabs {
         Some(larger)
     }
 
-    /// All that stood in it is forgotten. If somebody still holds it, it is not used again.
-    pub(super) fn give_back(&mut self, mut slab: Arc<Slab>) {
+    /// All that stood in it is forgotten. It is used again once nobody else holds it.
+    pub(super) fn give_back(&mut self, slab: Arc<Slab>) {
         let bytes = slab.capacity();
         self.used_bytes -= bytes;
-        if bytes > self.bytes_max || Arc::get_mut(&mut slab).is_none() {
+        if bytes > self.bytes_max {
             return;
         }
         while self.free_bytes + bytes > FREE_BYTES_MAX && !self.free.is_empty() {

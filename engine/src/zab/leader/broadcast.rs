@@ -1,7 +1,8 @@
 //! Broadcast from the leader's side: proposals, ACKs, what is decided; and what learners ask for.
 //!
-//! Perf: a proposal is encoded once, and copied once into the slab it is written and applied from and
-//! once for each learner, at the end of the turn and as one run. What is decided is computed once a turn.
+//! Perf: a proposal is encoded once, and copied once, into the slab it is written, sent and applied
+//! from. Learners get it at the end of the turn and in one run; a copy of it where the run is short, or
+//! still gathers. What is decided is computed once a turn.
 
 use super::{Leader, Peer};
 use crate::ids::LinkId;

@@ -244,8 +244,16 @@ impl Peer {
                 return Ok(false);
             };
             self.source = Source::History(None);
-            self.outbox.extend_from_slice(run.bytes);
             self.sent = run.last;
+            let is_told_apart = self.follows || self.stage == Stage::Levelling;
+            if let Some(part) = run.share().filter(|_| is_told_apart) {
+                self.send(ground);
+                self.unsent += part.len();
+                ground.out.push(Effect::SendShared { link: self.link, part });
+                self.tell_decided(decided, ground);
+                return Ok(true);
+            }
+            self.outbox.extend_from_slice(run.bytes);
         } else {
             self.feed_from_log(limit, ground)?;
         }
