@@ -29,13 +29,12 @@ use super::slab::{Part, Slab};
 use crate::zxid::Zxid;
 use slabs::Slabs;
 
-/// How much more memory than bytes is kept: txns that come one by one take a block each.
+/// How much more memory than bytes is kept, here and by whoever shares a slab: txns that come one by
+/// one take a block each.
 const ROOM_BY_BYTES: usize = 16;
 
-/// A run of so many bytes is shared, not copied, if it fills such a part of its slab: who is slow to
-/// take it must not hold much more memory than it was given.
+/// A run of fewer bytes is copied, not shared.
 const SHARED_BYTES_MIN: usize = 8 << 10;
-const FILLED_PART: usize = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -98,7 +97,7 @@ impl Run<'_> {
     /// a copy is less than what a share holds on to.
     pub fn share(&self) -> Option<Part> {
         let slab = self.slab?;
-        let is_worth_it = self.bytes.len() >= SHARED_BYTES_MIN.max(slab.capacity() / FILLED_PART);
+        let is_worth_it = self.bytes.len() >= SHARED_BYTES_MIN.max(slab.capacity() / ROOM_BY_BYTES);
         is_worth_it.then(|| Part::new(Arc::clone(slab), self.at..self.at + self.bytes.len()))
     }
 }
