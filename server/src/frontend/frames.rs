@@ -11,8 +11,8 @@
 pub enum Frame<'a> {
     /// A whole frame, and how many bytes it took with its length.
     Whole { body: &'a [u8], taken: usize },
-    /// More bytes are needed.
-    Partial,
+    /// So many more bytes complete the frame, or its length where that is not there yet.
+    Partial { missing: usize },
 }
 
 /// A length that no honest client sends. The connection ends without a reply.
@@ -27,13 +27,13 @@ pub struct FrameError {
 /// length holds no memory.
 pub fn split(bytes: &[u8], frame_bytes_max: usize) -> Result<Frame<'_>, FrameError> {
     let Some((head, rest)) = bytes.split_first_chunk::<4>() else {
-        return Ok(Frame::Partial);
+        return Ok(Frame::Partial { missing: 4 - bytes.len() });
     };
     let length = i32::from_be_bytes(*head);
     match usize::try_from(length) {
         Ok(count) if count <= frame_bytes_max => Ok(match rest.get(..count) {
             Some(body) => Frame::Whole { body, taken: 4 + count },
-            None => Frame::Partial,
+            None => Frame::Partial { missing: count - rest.len() },
         }),
         _ => Err(FrameError { length }),
     }
@@ -47,7 +47,8 @@ mod tests {
     fn a_frame_may_come_in_any_pieces() {
         let bytes = [0, 0, 0, 3, b'a', b'b', b'c', 0];
         for cut in 0..7 {
-            assert_eq!(split(&bytes[..cut], 100), Ok(Frame::Partial), "cut at {cut}");
+            let missing = if cut < 4 { 4 - cut } else { 7 - cut };
+            assert_eq!(split(&bytes[..cut], 100), Ok(Frame::Partial { missing }), "cut at {cut}");
         }
         assert_eq!(split(&bytes, 100), Ok(Frame::Whole { body: b"abc", taken: 7 }));
     }
@@ -57,6 +58,6 @@ mod tests {
         for length in [-1, i32::MIN, 101, i32::MAX, 0x4745_5420] {
             assert_eq!(split(&length.to_be_bytes(), 100), Err(FrameError { length }));
         }
-        assert_eq!(split(&100i32.to_be_bytes(), 100), Ok(Frame::Partial));
+        assert_eq!(split(&100i32.to_be_bytes(), 100), Ok(Frame::Partial { missing: 100 }));
     }
 }

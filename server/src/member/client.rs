@@ -50,17 +50,38 @@ impl Member {
         }
         let Some(connection) = self.front.get_mut(conn) else { return };
         connection.heard(at.now);
-        if !connection.unread.is_empty() {
-            connection.unread.append(bytes);
-            self.read_on(at, conn);
-            return;
-        }
+        let Some(bytes) = self.read_kept(at, conn, bytes) else { return };
         let taken = self.consume(at, conn, bytes, self.share());
         if let Some(connection) = self.front.get_mut(conn) {
             if taken < bytes.len() {
                 connection.unread.append(&bytes[taken..]);
             }
             self.pause_if_full(conn);
+        }
+    }
+
+    /// Reads what a connection has kept. Of `bytes`, which come after it, what completes a frame is
+    /// copied behind its head; the rest is to be read where it lies. `None` where there is no rest, or
+    /// nobody may read it yet.
+    fn read_kept<'a>(&mut self, at: Moment, conn: ConnId, mut bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let frame_bytes_max = self.options.config.connections.frame_bytes_max;
+        loop {
+            let connection = self.front.get_mut(conn)?;
+            if connection.unread.is_empty() {
+                return Some(bytes).filter(|bytes| !bytes.is_empty());
+            }
+            let is_open = connection.phase == Phase::Open;
+            let count = match split(connection.unread.bytes(), frame_bytes_max) {
+                Ok(Frame::Partial { missing }) if is_open => missing.min(bytes.len()),
+                _ => bytes.len(),
+            };
+            let (piece, rest) = bytes.split_at(count);
+            connection.unread.append(piece);
+            bytes = rest;
+            self.read_on(at, conn);
+            if bytes.is_empty() {
+                return None;
+            }
         }
     }
 
@@ -127,7 +148,7 @@ impl Member {
                 Phase::Open => {}
             }
             match split(&bytes[taken..], self.options.config.connections.frame_bytes_max) {
-                Ok(Frame::Partial) => return taken,
+                Ok(Frame::Partial { .. }) => return taken,
                 Ok(Frame::Whole { body, taken: length }) => {
                     self.frame(at, conn, body);
                     taken += length;
