@@ -9,7 +9,6 @@
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use hashbrown::HashMap;
 use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::io::files::FileDisk;
 use ringkeeper_engine::io::{
@@ -23,13 +22,10 @@ use tracing::{debug, info};
 use super::background::{Background, Done, Job};
 use super::client_socket::Given;
 use super::clients::Clients;
-use super::names::{Found, Names};
+use super::links::{self, Dial, KEEP_ALIVE, Links, Owner};
 use super::net::{Heard, HeardBatch};
 use crate::member::{Fatal, Member, Moment, Output};
 use crate::watch::ConnId;
-
-/// Clients and peers share the reactor's tokens; this bit tells a peer's.
-const PEER: u64 = 1 << 63;
 
 /// How soon a net thread that had no room for the core's orders is asked again.
 const KEPT_ORDERS_RETRY_MS: u64 = 1;
@@ -52,10 +48,6 @@ impl std::fmt::Display for Failure {
         }
     }
 }
-
-/// Of connections that the kernel is to probe (`tcpKeepAlive`, `clientTcpKeepAlive`): idle for so
-/// long, and gone once they have acknowledged nothing for so long.
-const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60));
 
 /// Turns after which what was answered has been sent.
 const QUIET_TURNS: u32 = 2;
@@ -81,28 +73,15 @@ pub(super) struct Core {
     disk: FileDisk,
     background: Background,
     done: Receiver<Done>,
-    names: Names,
     listeners: Listeners,
-    dial_timeout: Duration,
-    keep_alive: KeepAlive,
     clients: Clients,
-    links: HashMap<u64, Link, foldhash::fast::FixedState>,
-    /// Links that were given something to send and may not have sent all of it.
-    sending: Vec<LinkId>,
-    accepted_links: u64,
+    keep_alive_clients: bool,
+    links: Links,
     outputs: Vec<Output>,
     fatal: Option<Fatal>,
     failed_net: Option<ReactorError>,
     stopping_since: Option<u64>,
     quiet_turns: u32,
-}
-
-struct Link {
-    conn: io::ConnId,
-    port: Port,
-    dialed: Option<ServerId>,
-    /// Whether it stands in `sending`.
-    is_sending: bool,
 }
 
 /// What the core is made of, before its first turn.
@@ -125,14 +104,10 @@ impl Core {
             disk,
             background,
             done,
-            names: Names::default(),
             listeners,
-            dial_timeout: parts.dial_timeout,
-            keep_alive: parts.keep_alive,
             clients,
-            links: HashMap::default(),
-            sending: Vec::new(),
-            accepted_links: 0,
+            keep_alive_clients: parts.keep_alive.clients,
+            links: Links::new(parts.dial_timeout, parts.keep_alive.peers),
             outputs: Vec::new(),
             fatal: None,
             failed_net: None,
@@ -217,11 +192,7 @@ impl Core {
             }
             Output::SendPeer { link, bytes } => self.send_peer(link, bytes, io),
             Output::SendPeerShared { link, part } => self.send_peer_shared(link, part, io),
-            Output::ClosePeer { link } => {
-                if let Some(link) = self.links.remove(&link.0) {
-                    io.close(link.conn);
-                }
-            }
+            Output::ClosePeer { link } => self.links.close(link, io),
             Output::Snapshot(op) => self.background.ask(Job::Snapshot(op)),
             Output::Fatal(reason) => self.fatal = Some(reason),
         }
@@ -236,43 +207,24 @@ impl Core {
     }
 
     fn send_peer(&mut self, link: LinkId, mut bytes: Vec<u8>, io: &mut dyn Io) {
-        if let Some(conn) = self.link_to_send(link) {
+        if let Some(conn) = self.links.given_to(link) {
             bytes = io.send_owned(conn, bytes);
         }
         self.member.recycle_peer(bytes);
     }
 
     fn send_peer_shared(&mut self, link: LinkId, part: Part, io: &mut dyn Io) {
-        if let Some(conn) = self.link_to_send(link) {
+        if let Some(conn) = self.links.given_to(link) {
             io.send_shared(conn, part);
         }
     }
 
-    /// The link's connection, which is about to be given something to send.
-    fn link_to_send(&mut self, link: LinkId) -> Option<io::ConnId> {
-        let peer = self.links.get_mut(&link.0)?;
-        if !peer.is_sending {
-            peer.is_sending = true;
-            self.sending.push(link);
-        }
-        Some(peer.conn)
-    }
-
     /// Tells the member how much each link has not sent yet.
-    fn report_unsent(&mut self, io: &mut dyn Io) {
-        let mut sending = std::mem::take(&mut self.sending);
-        sending.retain(|link| {
-            let Some(peer) = self.links.get_mut(&link.0) else { return false };
-            let bytes = io.unsent(peer.conn);
-            peer.is_sending = bytes > 0;
-            let (is_sending, is_quorum) = (peer.is_sending, peer.port == Port::Quorum);
-            if is_quorum {
-                self.peer_event(Event::Unsent { link: *link, bytes });
-            }
-            is_sending
+    fn report_unsent(&mut self, io: &dyn Io) {
+        let (member, disk) = (&mut self.member, &mut self.disk);
+        self.links.tell_unsent(io, |link, bytes| {
+            member.peer(moment(), Event::Unsent { link, bytes }, disk);
         });
-        sending.append(&mut self.sending);
-        self.sending = sending;
     }
 
     fn dial(
@@ -283,30 +235,12 @@ impl Core {
         addresses: &[Address],
         io: &mut dyn Io,
     ) {
-        let now = clock::now();
-        match self.names.find(now, addresses, link.0 as usize / 2) {
-            Found::At(at) => {
-                debug!(server = %to, %at, ?port, "dialling");
-                let conn = io.connect(at, link.0 | PEER, self.dial_timeout);
-                self.prepare_link(conn, port, io);
-                self.links.insert(link.0, Link { conn, port, dialed: Some(to), is_sending: false });
-                return;
+        if let Dial::Failed { ask } = self.links.dial(link, to, port, addresses, io) {
+            if let Some(name) = ask {
+                self.background.ask(Job::Resolve { name });
             }
-            Found::Ask(name) => self.background.ask(Job::Resolve { name }),
-            Found::Wait => {}
-        }
-        // The name is being looked up; a later attempt finds it.
-        self.peer_event(Event::Closed { link });
-    }
-
-    /// Election links have nothing to carry but votes, and their end tells of a death: they are
-    /// loose. The others carry every write.
-    fn prepare_link(&self, conn: io::ConnId, port: Port, io: &mut dyn Io) {
-        if port == Port::Election {
-            io.loosen(conn);
-        }
-        if self.keep_alive.peers {
-            io.set_keepalive(conn, KEEP_ALIVE.0, KEEP_ALIVE.1);
+            // A later attempt finds what was asked for.
+            self.peer_event(Event::Closed { link });
         }
     }
 
@@ -320,7 +254,7 @@ impl Core {
             match self.member.accept(moment(), peer) {
                 Some(id) => {
                     io.set_token(conn, id.0);
-                    if self.keep_alive.clients {
+                    if self.keep_alive_clients {
                         io.set_keepalive(conn, KEEP_ALIVE.0, KEEP_ALIVE.1);
                     }
                     self.clients.insert(id, conn);
@@ -331,19 +265,15 @@ impl Core {
         }
         let port =
             if Some(listener) == self.listeners.quorum { Port::Quorum } else { Port::Election };
-        self.accepted_links += 2;
-        let link = LinkId(self.accepted_links);
+        let link = self.links.accept(port, conn, io);
         debug!(%peer, ?port, ?link, "a server connected");
-        io.set_token(conn, link.0 | PEER);
-        self.prepare_link(conn, port, io);
-        self.links.insert(link.0, Link { conn, port, dialed: None, is_sending: false });
         self.peer_event(Event::LinkUp { link, port, dialed: None });
     }
 
     /// A client whose socket a net thread is to have. One that is refused is closed by its drop.
     fn handed(&mut self, socket: Socket) {
         if let Some(id) = self.member.accept(moment(), socket.peer()) {
-            if self.keep_alive.clients {
+            if self.keep_alive_clients {
                 socket.set_keepalive(KEEP_ALIVE.0, KEEP_ALIVE.1);
             }
             self.clients.hand_on(id, socket);
@@ -390,15 +320,21 @@ impl Core {
     }
 
     fn closed(&mut self, token: u64, why: io::CloseReason) {
-        if token & PEER == 0 {
-            let id = ConnId(token);
-            debug!(?id, %why, "client connection ended");
-            self.client_gone(id);
-        } else if self.links.remove(&(token & !PEER)).is_some() {
-            let link = LinkId(token & !PEER);
-            debug!(?link, %why, "link to a server ended");
-            let refused = why.is_nobody_there();
-            self.peer_event(if refused { Event::Refused { link } } else { Event::Closed { link } });
+        match links::owner(token) {
+            Owner::Client(id) => {
+                debug!(id, %why, "client connection ended");
+                self.client_gone(ConnId(id));
+            }
+            Owner::Peer(link) if self.links.remove(link) => {
+                debug!(?link, %why, "link to a server ended");
+                let refused = why.is_nobody_there();
+                self.peer_event(if refused {
+                    Event::Refused { link }
+                } else {
+                    Event::Closed { link }
+                });
+            }
+            Owner::Peer(_) => {}
         }
     }
 
@@ -409,7 +345,7 @@ impl Core {
             match done {
                 Done::Snapshot(done) => self.member.snapshot_done(done, &mut self.disk),
                 Done::Resolved { name, addresses } => {
-                    self.names.learned(clock::now(), name, addresses);
+                    self.links.names.learned(clock::now(), name, addresses);
                 }
                 Done::Stop => self.begin_stop(io),
             }
@@ -443,19 +379,16 @@ impl Handler for Core {
             Completion::Accepted { listener, conn, .. } => self.accepted(listener, conn, io),
             Completion::Handed { socket, .. } => self.handed(socket),
             Completion::Connected { token, .. } => {
-                let link = LinkId(token & !PEER);
-                if let Some(Link { port, dialed, .. }) = self.links.get(&link.0) {
-                    let (port, dialed) = (*port, *dialed);
+                if let Owner::Peer(link) = links::owner(token)
+                    && let Some((port, dialed)) = self.links.get(link)
+                {
                     self.peer_event(Event::LinkUp { link, port, dialed });
                 }
             }
-            Completion::Received { token, bytes, .. } if token & PEER == 0 => {
-                self.member.received(moment(), ConnId(token), bytes);
-            }
-            Completion::Received { token, bytes, .. } => {
-                let link = LinkId(token & !PEER);
-                self.peer_event(Event::Received { link, bytes });
-            }
+            Completion::Received { token, bytes, .. } => match links::owner(token) {
+                Owner::Client(id) => self.member.received(moment(), ConnId(id), bytes),
+                Owner::Peer(link) => self.peer_event(Event::Received { link, bytes }),
+            },
             Completion::Room { conn, .. } => io.resume(conn),
             Completion::Closed { token, why, .. } => self.closed(token, why),
             Completion::Disk(done) => self.peer_event(Event::Disk(done)),

@@ -15,6 +15,7 @@ mod clients;
 mod core;
 mod fatal;
 mod import;
+mod links;
 mod mailbox;
 mod names;
 mod net;
