@@ -15,10 +15,11 @@ const POOL_BYTES_MAX: usize = 32 << 20;
 /// What a fresh buffer has room for.
 const FRESH_BYTES: usize = 4 << 10;
 
-/// A buffer of so many bytes is worth a send of its own, rather than a copy behind another.
+/// A buffer of so many bytes waits as it is, rather than copied behind another; one of so much room is
+/// large.
 const WHOLE_BYTES: usize = 16 << 10;
 
-/// Nor is one copied that fills this part of its room. An emptier one is: what waits for somebody
+/// A large one that fills a smaller part of its room is copied all the same: what waits for somebody
 /// slow must not take memory by the room of its buffers.
 const FILLED_PART: usize = 4;
 
@@ -131,15 +132,16 @@ impl Outbox {
 
     /// Takes a whole buffer, and gives an empty one for it.
     pub(super) fn exchange(&mut self, mut bytes: Vec<u8>, pool: &mut Pool) -> Vec<u8> {
-        let room = bytes.capacity();
-        if self.open.is_empty() {
+        let (length, room) = (bytes.len(), bytes.capacity());
+        let is_filled = length >= room / FILLED_PART;
+        if self.open.is_empty() && (is_filled || room < WHOLE_BYTES) {
             let spare = std::mem::replace(&mut self.open, bytes);
             if spare.capacity() > 0 { spare } else { pool.take_for(room) }
-        } else if bytes.len() >= WHOLE_BYTES.max(room / FILLED_PART) {
+        } else if is_filled && length >= WHOLE_BYTES {
             self.whole.push(Parcel::Own(std::mem::replace(&mut self.open, bytes)));
             pool.take_for(room)
         } else {
-            self.open.extend_from_slice(&bytes);
+            self.open(pool).extend_from_slice(&bytes);
             bytes.clear();
             bytes
         }
@@ -353,18 +355,29 @@ mod tests {
     #[test]
     fn what_waits_takes_little_more_memory_than_it_has_bytes() {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::new());
-        for _ in 0..1_000 {
-            let mut roomy = Vec::with_capacity(1 << 20);
-            roomy.resize(WHOLE_BYTES, 1);
-            outbox.exchange(roomy, &mut pool);
-        }
-        let room = |parcel: &Parcel| match parcel {
-            Parcel::Own(buffer) => buffer.capacity(),
-            Parcel::Shared(_) => 0,
+        let room = |outbox: &Outbox| {
+            let own = outbox.whole.iter().map(|parcel| match parcel {
+                Parcel::Own(buffer) => buffer.capacity(),
+                Parcel::Shared(_) => 0,
+            });
+            own.sum::<usize>() + outbox.open.capacity()
         };
-        let room = outbox.whole.iter().map(room).sum::<usize>() + outbox.open.capacity();
+        let roomy = |bytes| {
+            let mut roomy = Vec::with_capacity(1 << 20);
+            roomy.resize(bytes, 1);
+            roomy
+        };
+        for _ in 0..1_000 {
+            outbox.exchange(roomy(WHOLE_BYTES), &mut pool);
+        }
         assert_eq!(outbox.unsent(), 1_000 * WHOLE_BYTES);
-        assert!(room <= FILLED_PART * outbox.unsent(), "{room} bytes of memory");
+        assert!(room(&outbox) <= FILLED_PART * outbox.unsent(), "{}", room(&outbox));
+        outbox.discard(&mut pool);
+        for _ in 0..1_000 {
+            outbox.exchange(roomy(20), &mut pool);
+            outbox.share(shared(&[2; WHOLE_BYTES]));
+        }
+        assert!(room(&outbox) <= outbox.unsent(), "{}", room(&outbox));
     }
 
     #[test]
