@@ -33,6 +33,7 @@
 pub mod clock;
 pub mod entropy;
 pub mod files;
+pub mod memory;
 
 mod driver;
 mod outbox;

@@ -231,6 +231,11 @@ impl Log {
         self.flight.is_empty() && self.proposals.gathering() == 0
     }
 
+    /// Lends memory for the largest batches, for good: whole blocks, on a border of one.
+    pub fn lend(&mut self, memory: &'static mut [u8]) {
+        self.proposals.lend(memory);
+    }
+
     /// The oldest zxid that can be read; `None` if there is none.
     pub fn first(&self) -> Option<Zxid> {
         self.history.first()

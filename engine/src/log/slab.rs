@@ -16,10 +16,31 @@ use crate::limits::BLOCK;
 
 /// An aligned, fixed range of memory. Reads as a slice of its capacity.
 pub struct Slab {
-    /// Over-allocated by one block, so that an aligned range of the wanted size lies inside.
-    memory: Box<[u8]>,
+    memory: Memory,
     start: usize,
     capacity: usize,
+}
+
+enum Memory {
+    /// Over-allocated by one block, so that an aligned range of the wanted size lies inside.
+    Own(Box<[u8]>),
+    Lent(&'static mut [u8]),
+}
+
+impl Memory {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Lent(bytes) => bytes,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Lent(bytes) => bytes,
+        }
+    }
 }
 
 impl Slab {
@@ -29,7 +50,21 @@ impl Slab {
         let memory = vec![0; capacity + BLOCK].into_boxed_slice();
         let start = memory.as_ptr().align_offset(BLOCK);
         assert!(start <= BLOCK, "an aligned byte lies within one block of any address");
-        Self { memory, start, capacity }
+        Self { memory: Memory::Own(memory), start, capacity }
+    }
+
+    /// Made of memory that somebody lends for good.
+    ///
+    /// # Panics
+    /// If it is not whole blocks on a border.
+    pub fn lent(memory: &'static mut [u8]) -> Self {
+        let capacity = memory.len();
+        assert!(memory.as_ptr().align_offset(BLOCK) == 0 && capacity.is_multiple_of(BLOCK));
+        Self { memory: Memory::Lent(memory), start: 0, capacity }
+    }
+
+    pub fn is_lent(&self) -> bool {
+        matches!(self.memory, Memory::Lent(_))
     }
 
     pub fn capacity(&self) -> usize {
@@ -41,13 +76,13 @@ impl Deref for Slab {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.memory[self.start..self.start + self.capacity]
+        &self.memory.bytes()[self.start..self.start + self.capacity]
     }
 }
 
 impl DerefMut for Slab {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + self.capacity]
+        &mut self.memory.bytes_mut()[self.start..self.start + self.capacity]
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringkeeper_engine::io::files::{Directory, FileDisk};
-use ringkeeper_engine::io::{self, Backend, Io, ListenerId, Reactor, ReactorOptions, entropy};
+use ringkeeper_engine::io::{
+    self, Backend, Io, ListenerId, Reactor, ReactorOptions, entropy, memory,
+};
 use ringkeeper_engine::log::{Log, LogOptions, Opened, beginning};
 use ringkeeper_engine::quorum::{Address, Ensemble};
 use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
@@ -37,6 +39,10 @@ const BIND_PAUSE: Duration = Duration::from_millis(50);
 
 /// How many dialled connections may wait to be accepted on the servers' ports.
 const PEER_BACKLOG: u16 = 128;
+
+/// Memory in huge pages for the log's large batches: as many as are on their way to the disk and to
+/// learners at once, of `BATCH_BYTES_MAX` each. Nothing is taken of it before there are such batches.
+const SLAB_BYTES: usize = 8 << 20;
 
 /// What a start keeps of the files that it reads ahead: each of them is read once.
 const BYTES_KEPT: usize = 4 << 20;
@@ -190,7 +196,8 @@ fn member(
         (log.join(), early)
     });
     let (opened, is_whole) = opened.expect("a panic ends the process");
-    let opened = opened.map_err(|error| refused(UNEXPECTED, error))?;
+    let mut opened = opened.map_err(|error| refused(UNEXPECTED, error))?;
+    opened.log.lend(memory::for_slabs(SLAB_BYTES));
     refuse_stale(&config, disk, &opened)?;
     let report = opened.report;
     info!(

@@ -17,14 +17,12 @@
 
 #![expect(unsafe_code, reason = "AI-5: memory shared with the kernel")]
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
-use rustix::param::page_size;
 
 use crate::io::driver::{Inbox, Lent};
+use crate::io::memory::Pages;
 
 /// What one turn should receive at most: with what is made of it, what the cache next to a core
 /// holds.
@@ -34,8 +32,8 @@ const TURN_BYTES: usize = 256 << 10;
 const COUNT_MIN: usize = 16;
 
 pub(in crate::io) struct BufferRing {
-    entries: NonNull<BufRingEntry>,
-    memory: NonNull<u8>,
+    entries: Pages,
+    memory: Pages,
     count: u16,
     buffer_bytes: u32,
     /// Ours of the tail; the kernel sees it when it is published.
@@ -50,7 +48,6 @@ pub(in crate::io) struct BufferRing {
     receptions: usize,
     bytes: usize,
     was_short: bool,
-    is_leaked: bool,
 }
 
 impl BufferRing {
@@ -58,8 +55,8 @@ impl BufferRing {
     pub(super) fn new(count: u16, buffer_bytes: u32) -> Self {
         assert!(count.is_power_of_two() && count <= 1 << 15, "a ring of 2^n buffers, up to 2^15");
         assert!(buffer_bytes > 0, "an empty buffer receives nothing");
-        let entries = allocate(Self::entries_layout(count)).cast();
-        let memory = allocate(Self::memory_layout(count, buffer_bytes));
+        let entries = Pages::new(usize::from(count) * size_of::<BufRingEntry>());
+        let memory = Pages::new(usize::from(count) * buffer_bytes as usize);
         let mut ring = Self {
             entries,
             memory,
@@ -73,14 +70,17 @@ impl BufferRing {
             receptions: 0,
             bytes: 0,
             was_short: false,
-            is_leaked: false,
         };
         ring.publish();
         ring
     }
 
+    fn entries(&self) -> *mut BufRingEntry {
+        self.entries.as_ptr().cast()
+    }
+
     pub(super) fn address(&self) -> u64 {
-        self.entries.as_ptr() as u64
+        self.entries().cast_const() as u64
     }
 
     pub(super) fn count(&self) -> u16 {
@@ -121,19 +121,20 @@ impl BufferRing {
         {
             self.put(buffer);
         }
-        // Safety: `entries` points to `count` initialised entries (zeroed at allocation), of which
+        // Safety: `entries` points to `count` initialised entries (zeroes are one), of which
         // the first one's last field is the tail, two bytes and aligned; the kernel reads it with
         // acquire semantics, so this release store makes the entries below it visible first. The
         // crate offers the field as a const pointer; the memory is ours and mutable.
         unsafe {
-            let tail = BufRingEntry::tail(self.entries.as_ptr()).cast_mut();
+            let tail = BufRingEntry::tail(self.entries()).cast_mut();
             AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
         }
     }
 
     /// Leaves the memory to a kernel that has not let go of it.
     pub(super) fn leak(&mut self) {
-        self.is_leaked = true;
+        self.entries.leak();
+        self.memory.leak();
     }
 
     fn put(&mut self, buffer: u16) {
@@ -144,23 +145,13 @@ impl BufferRing {
         // used because a whole write would overwrite entry 0's tail.
         unsafe {
             let address = self.memory.as_ptr().add(offset) as u64;
-            let entry = &mut *self.entries.as_ptr().add(index);
+            let entry = &mut *self.entries().add(index);
             entry.set_addr(address);
             entry.set_len(self.buffer_bytes);
             entry.set_bid(buffer);
         }
         self.tail = self.tail.wrapping_add(1);
         self.in_ring += 1;
-    }
-
-    fn entries_layout(count: u16) -> Layout {
-        Layout::from_size_align(usize::from(count) * size_of::<BufRingEntry>(), page_size())
-            .expect("at most 2^15 entries of 16 bytes fit into memory")
-    }
-
-    fn memory_layout(count: u16, buffer_bytes: u32) -> Layout {
-        Layout::from_size_align(usize::from(count) * buffer_bytes as usize, page_size())
-            .expect("at most 2^15 buffers of 2^32 bytes fit into the address space")
     }
 }
 
@@ -178,26 +169,6 @@ impl Inbox for BufferRing {
         self.lent -= 1;
         self.idle.push(lent.buffer);
     }
-}
-
-impl Drop for BufferRing {
-    fn drop(&mut self) {
-        if self.is_leaked {
-            return;
-        }
-        // Safety: both were allocated with these layouts; the ring was unregistered (`Ring::shut`)
-        // or never registered, so the kernel holds neither.
-        unsafe {
-            dealloc(self.entries.as_ptr().cast(), Self::entries_layout(self.count));
-            dealloc(self.memory.as_ptr(), Self::memory_layout(self.count, self.buffer_bytes));
-        }
-    }
-}
-
-fn allocate(layout: Layout) -> NonNull<u8> {
-    // Safety: no layout here is empty: counts are powers of two and buffers have bytes.
-    let memory = unsafe { alloc_zeroed(layout) };
-    NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
 #[cfg(test)]
@@ -222,7 +193,7 @@ mod tests {
             .map(|n| {
                 let index = usize::from((head + n) & (ring.count - 1));
                 // Safety: `index < count` entries, all initialised; no kernel knows this ring.
-                let buffer = unsafe { (*ring.entries.as_ptr().add(index)).bid() };
+                let buffer = unsafe { (*ring.entries().add(index)).bid() };
                 ring.take(buffer, bytes)
             })
             .collect();

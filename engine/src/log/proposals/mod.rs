@@ -118,6 +118,11 @@ impl Proposals {
         }
     }
 
+    /// See `Log::lend`.
+    pub(super) fn lend(&mut self, memory: &'static mut [u8]) {
+        self.slabs.lend(memory);
+    }
+
     /// Everything after this is here.
     pub fn base(&self) -> Zxid {
         self.base

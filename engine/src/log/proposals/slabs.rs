@@ -1,5 +1,6 @@
 //! The slabs of batches: how large they are, and which are used again.
 //!
+//! Memory for the largest may be lent by who knows to get better than the allocator's; those are kept.
 //! One has room for what gathers of late, so that small batches take little memory, and a batch that
 //! outgrows its slab moves to one four times as large. What is larger than any batch is not kept.
 //!
@@ -25,6 +26,7 @@ const FREE_BYTES_MAX: usize = 8 << 20;
 pub(super) struct Slabs {
     /// The last one is the warmest.
     free: Vec<Arc<Slab>>,
+    /// What those of them have room for that nobody has lent.
     free_bytes: usize,
     /// What those in use have room for.
     used_bytes: usize,
@@ -36,6 +38,13 @@ pub(super) struct Slabs {
 impl Slabs {
     pub(super) fn new(bytes_max: usize) -> Self {
         Self { free: Vec::new(), free_bytes: 0, used_bytes: 0, recent: 0, bytes_max }
+    }
+
+    /// Makes the largest slabs of this memory, as many as it has room for, before any other.
+    pub(super) fn lend(&mut self, memory: &'static mut [u8]) {
+        for piece in memory.chunks_exact_mut(self.bytes_max) {
+            self.free.push(Arc::new(Slab::lent(piece)));
+        }
     }
 
     /// What those in use have room for.
@@ -61,7 +70,7 @@ impl Slabs {
                 return Arc::new(Slab::new(bytes));
             }
         };
-        self.free_bytes -= slab.capacity();
+        self.free_bytes -= own_bytes(&slab);
         self.used_bytes += slab.capacity();
         slab
     }
@@ -85,10 +94,12 @@ impl Slabs {
         if bytes > self.bytes_max {
             return;
         }
-        while self.free_bytes + bytes > FREE_BYTES_MAX && !self.free.is_empty() {
-            self.free_bytes -= self.free.remove(0).capacity();
+        self.free_bytes += own_bytes(&slab);
+        while self.free_bytes > FREE_BYTES_MAX
+            && let Some(at) = self.free.iter().position(|slab| !slab.is_lent())
+        {
+            self.free_bytes -= self.free.remove(at).capacity();
         }
-        self.free_bytes += bytes;
         self.free.push(slab);
     }
 
@@ -103,4 +114,8 @@ impl Slabs {
         let least = SLAB_BYTES_MIN.min(self.bytes_max);
         bytes.next_power_of_two().clamp(least, self.bytes_max)
     }
+}
+
+fn own_bytes(slab: &Slab) -> usize {
+    if slab.is_lent() { 0 } else { slab.capacity() }
 }

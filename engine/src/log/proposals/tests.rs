@@ -2,6 +2,7 @@
 
 use super::slabs::SLAB_BYTES_MIN;
 use super::*;
+use crate::limits::BLOCK;
 use crate::zxid::Epoch;
 
 const BATCH_BYTES_MAX: usize = 256 << 10;
@@ -223,6 +224,32 @@ fn slabs_grow_with_what_gathers_and_are_used_again() {
     let addresses: std::collections::BTreeSet<_> =
         (0..50).flat_map(|_| turn(&mut proposals, 100)).collect();
     assert!(addresses.len() < 8, "P4: {addresses:?}");
+}
+
+#[test]
+fn lent_memory_is_taken_first_and_kept() {
+    let mut proposals = none();
+    let lent = vec![0; 2 * BATCH_BYTES_MAX + BLOCK].leak();
+    let start = lent.as_ptr().align_offset(BLOCK);
+    let lent = &mut lent[start..start + 2 * BATCH_BYTES_MAX];
+    let place = lent.as_ptr_range();
+    proposals.lend(lent);
+    append(&mut proposals, zxid(1, 1), b"little");
+    assert!(!place.contains(&hand_out(&mut proposals)[0].2.as_ptr()), "of little none is lent");
+    let many = |proposals: &mut Proposals, packets: u32| {
+        let first = proposals.last().counter() + 1;
+        (first..first + packets).for_each(|n| append(proposals, zxid(1, n), &[7; 1000]));
+        hand_out(proposals).iter().filter(|(.., slab)| place.contains(&slab.as_ptr())).count()
+    };
+    for _ in 0..10 {
+        assert_eq!(many(&mut proposals, 200), 1);
+        proposals.trim(proposals.last(), 0);
+    }
+    // More than is kept of others: what is lent stays.
+    assert_eq!(many(&mut proposals, 12_000), 2, "all there is");
+    proposals.trim(proposals.last(), 0);
+    assert!((7 << 20..=8 << 20).contains(&proposals.slabs.free_bytes()));
+    assert_eq!(many(&mut proposals, 12_000), 2);
 }
 
 #[test]
