@@ -1,7 +1,7 @@
 //! Memory that the kernel and we copy through all day, in pages as large as there are.
 //!
 //! Perf: what every byte passes, receive buffers and the log's slabs, is looked up in pages of 4 KiB
-//! and pinned by them for each write; huge pages make sets of 1 KiB 1.07 times as many
+//! and pinned by them for each write; huge pages make sets of 1 KiB 1.10 times as many
 //! (`perf/notebook.md`). Only what is bounded and used again is taken from here: to clear a huge page
 //! takes so long that somebody would notice if it happened again and again.
 //!

@@ -40,9 +40,9 @@ const BIND_PAUSE: Duration = Duration::from_millis(50);
 /// How many dialled connections may wait to be accepted on the servers' ports.
 const PEER_BACKLOG: u16 = 128;
 
-/// Memory in huge pages for the log's large batches: as many as are on their way to the disk and to
-/// learners at once, of `BATCH_BYTES_MAX` each. Nothing is taken of it before there are such batches.
-const SLAB_BYTES: usize = 8 << 20;
+/// Memory in huge pages for the log's large batches: about as many as are on their way to the disk and
+/// to learners at once, of `BATCH_BYTES_MAX` each. None of it is taken before there are such batches.
+const SLAB_BYTES: usize = 6 << 20;
 
 /// What a start keeps of the files that it reads ahead: each of them is read once.
 const BYTES_KEPT: usize = 4 << 20;

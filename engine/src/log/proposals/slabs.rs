@@ -1,8 +1,9 @@
 //! The slabs of batches: how large they are, and which are used again.
 //!
-//! Memory for the largest may be lent by who knows to get better than the allocator's; those are kept.
 //! One has room for what gathers of late, so that small batches take little memory, and a batch that
 //! outgrows its slab moves to one four times as large. What is larger than any batch is not kept.
+//! Memory for the largest may be lent by whoever gets better than the allocator's: it is taken first
+//! and kept.
 //!
 //! Invariant:
 //! - P4. Slabs are used again; in the steady state none is allocated.
@@ -18,8 +19,10 @@ use crate::log::slab::Slab;
 /// The smallest slab.
 pub(super) const SLAB_BYTES_MIN: usize = BLOCK;
 
-/// Slabs that nobody needs, at most.
+/// Slabs that nobody needs, at most, with all that was lent. Not so little that small ones have no
+/// place besides.
 const FREE_BYTES_MAX: usize = 8 << 20;
+const FREE_BYTES_MIN: usize = 2 << 20;
 
 /// Slabs, in use and free.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Slabs {
     free: Vec<Arc<Slab>>,
     /// What those of them have room for that nobody has lent.
     free_bytes: usize,
+    /// That at most.
+    free_bytes_max: usize,
     /// What those in use have room for.
     used_bytes: usize,
     /// What gathers at most of late; less by a sixteenth with each batch that goes.
@@ -37,11 +42,20 @@ pub(super) struct Slabs {
 
 impl Slabs {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { free: Vec::new(), free_bytes: 0, used_bytes: 0, recent: 0, bytes_max }
+        Self {
+            free: Vec::new(),
+            free_bytes: 0,
+            free_bytes_max: FREE_BYTES_MAX,
+            used_bytes: 0,
+            recent: 0,
+            bytes_max,
+        }
     }
 
     /// Makes the largest slabs of this memory, as many as it has room for, before any other.
     pub(super) fn lend(&mut self, memory: &'static mut [u8]) {
+        let left = self.free_bytes_max.saturating_sub(memory.len());
+        self.free_bytes_max = left.max(FREE_BYTES_MIN);
         for piece in memory.chunks_exact_mut(self.bytes_max) {
             self.free.push(Arc::new(Slab::lent(piece)));
         }
@@ -95,7 +109,7 @@ impl Slabs {
             return;
         }
         self.free_bytes += own_bytes(&slab);
-        while self.free_bytes > FREE_BYTES_MAX
+        while self.free_bytes > self.free_bytes_max
             && let Some(at) = self.free.iter().position(|slab| !slab.is_lent())
         {
             self.free_bytes -= self.free.remove(at).capacity();
