@@ -2,8 +2,8 @@
 //!
 //! The contract with whoever runs a replica (the server's member, or the simulator):
 //! - Effects are carried out in the order emitted.
-//! - `Send` and `SendShared` may be lost, with their link; `Disk` may not: it ends in a `DiskDone` or in the end of
-//!   the process. What must wait for durability is not emitted until the log says it is durable.
+//! - `Send` and `SendShared` may be lost, with their link; `Disk` may not: it ends in a `DiskDone` or
+//!   in the end of the process. What must wait for durability is not emitted until the log says it is durable.
 //! - `Dial` ends in `Event::LinkUp`, `Event::Closed` or `Event::Refused`. A `Close` that was asked for needs no event.
 //! - The buffers of `Send` and `Requests` come back through `Replica::recycle`.
 //!

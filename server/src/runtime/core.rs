@@ -9,13 +9,12 @@
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use ringkeeper_engine::ids::{LinkId, ServerId};
+use ringkeeper_engine::ids::LinkId;
 use ringkeeper_engine::io::files::FileDisk;
 use ringkeeper_engine::io::{
     self, Completion, Handler, Io, ListenerId, Reactor, ReactorError, Socket, clock,
 };
 use ringkeeper_engine::log::Part;
-use ringkeeper_engine::quorum::Address;
 use ringkeeper_engine::replica::{Event, Port};
 use tracing::{debug, info};
 
@@ -188,7 +187,8 @@ impl Core {
             Output::Resume { conn } => self.clients.resume(conn, io),
             Output::Disk(op) => io.disk(op),
             Output::Dial { link, to, port, addresses } => {
-                self.dial(link, to, port, &addresses, io);
+                let dial = self.links.dial(link, to, port, &addresses, io);
+                self.dialled(link, dial);
             }
             Output::SendPeer { link, bytes } => self.send_peer(link, bytes, io),
             Output::SendPeerShared { link, part } => self.send_peer_shared(link, part, io),
@@ -227,15 +227,8 @@ impl Core {
         });
     }
 
-    fn dial(
-        &mut self,
-        link: LinkId,
-        to: ServerId,
-        port: Port,
-        addresses: &[Address],
-        io: &mut dyn Io,
-    ) {
-        if let Dial::Failed { ask } = self.links.dial(link, to, port, addresses, io) {
+    fn dialled(&mut self, link: LinkId, dial: Dial) {
+        if let Dial::Failed { ask } = dial {
             if let Some(name) = ask {
                 self.background.ask(Job::Resolve { name });
             }
@@ -345,7 +338,7 @@ impl Core {
             match done {
                 Done::Snapshot(done) => self.member.snapshot_done(done, &mut self.disk),
                 Done::Resolved { name, addresses } => {
-                    self.links.names.learned(clock::now(), name, addresses);
+                    self.links.learned(clock::now(), name, addresses);
                 }
                 Done::Stop => self.begin_stop(io),
             }

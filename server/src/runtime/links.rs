@@ -4,6 +4,7 @@
 //! Not here: what is said on them (`member`), clients' connections (`clients`), when to dial
 //! (`engine::election`, `engine::zab`).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -11,6 +12,7 @@ use ringkeeper_engine::ids::{LinkId, ServerId};
 use ringkeeper_engine::io::{self, Io, clock};
 use ringkeeper_engine::quorum::Address;
 use ringkeeper_engine::replica::Port;
+use ringkeeper_engine::time::Millis;
 use tracing::debug;
 
 use super::names::{Found, Names};
@@ -57,7 +59,7 @@ pub(super) struct Links {
     /// Links that were given something to send and may not have sent all of it.
     sending: Vec<LinkId>,
     accepted: u64,
-    pub names: Names,
+    names: Names,
     dial_timeout: Duration,
     keep_alive: bool,
 }
@@ -103,6 +105,11 @@ impl Links {
             Found::Ask(name) => Dial::Failed { ask: Some(name) },
             Found::Wait => Dial::Failed { ask: None },
         }
+    }
+
+    /// The resolver's answer, to what a failed dial asked.
+    pub(super) fn learned(&mut self, now: Millis, name: String, addresses: Vec<IpAddr>) {
+        self.names.learned(now, name, addresses);
     }
 
     /// Election links have nothing to carry but votes, and their end tells of a death: they are

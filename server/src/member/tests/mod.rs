@@ -317,6 +317,27 @@ fn a_frame_may_come_in_any_pieces() {
     assert_eq!(alone.replies(conn), [(9, 0)]);
 }
 
+#[test]
+fn many_frames_may_be_cut_anywhere() {
+    let mut frames = Vec::new();
+    for xid in 1..=60 {
+        frames.extend(match xid % 3 {
+            0 => request(xid, CREATE, &create(&format!("/{xid}"))),
+            _ => request(xid, GET, &get_data("/", false)),
+        });
+    }
+    for size in (1..70).chain([100, 1_000, frames.len()]) {
+        let mut alone = Alone::serving("");
+        let (conn, ..) = alone.client();
+        for piece in frames.chunks(size) {
+            alone.bytes(conn, piece);
+        }
+        alone.settle();
+        let expected: Vec<_> = (1..=60).map(|xid| (xid, 0)).collect();
+        assert_eq!(alone.replies(conn), expected, "pieces of {size}");
+    }
+}
+
 /// Of a tree that is worth looking ahead in, and with bytes on the way that lead nowhere.
 #[test]
 fn requests_that_come_together_are_answered_as_those_that_come_alone() {
