@@ -52,6 +52,7 @@ fn no_server_keeps_more_proposals_than_it_should_an_observer_neither() {
         let bytes = world.replica(id).proposals().bytes();
         assert!(bytes < bytes_max, "server {id} keeps {bytes}");
     }
+    assert!(world.shared > 0, "what is large is sent without a copy");
     all_agree(&world);
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct World {
     ports: BTreeMap<End, Port>,
     parcels: VecDeque<(Millis, End, Parcel)>,
     next_link: u64,
+    /// How many runs of proposals learners were sent from where they lay.
+    pub(crate) shared: usize,
     /// Pairs that cannot reach each other.
     pub(crate) cut: BTreeSet<(i64, i64)>,
     /// Everything decided so far, as the servers applied it.
@@ -107,6 +109,7 @@ impl World {
             ports: BTreeMap::new(),
             parcels: VecDeque::new(),
             next_link: 2,
+            shared: 0,
             cut: BTreeSet::new(),
             decided: State::default(),
             transcript: Vec::new(),
@@ -231,7 +234,10 @@ impl World {
                 Effect::Disk(op) => self.server(id).disk.execute(op),
                 Effect::Dial { link, to, port, .. } => self.dial((id, link), to.0, port),
                 Effect::Send { link, bytes } => self.send((id, link), bytes),
-                Effect::SendShared { link, part } => self.send((id, link), part.to_vec()),
+                Effect::SendShared { link, part } => {
+                    self.shared += 1;
+                    self.send((id, link), part.to_vec());
+                }
                 Effect::Close { link } => self.close((id, link)),
                 Effect::Fatal(reason) => panic!("server {id}: {reason}"),
                 effect => self.serve(id, effect),
