@@ -51,10 +51,13 @@ const SHAPES: &str = "set:30x100,create:30x100,create-delete:30x100,get:30x100,m
                       multi:30x100,fan-out:100x1,ephemeral:30x1,set:30x100:1024,set:30x1,set:1x1,\
                       set:30x100@5000";
 
+/// Of load, over all shapes, that a JVM wants at least; a little more than `Conditions` asks for.
+const WARMUP_SECONDS_OF_JVM: u64 = 24;
+
 /// For the end of `--help`.
 pub const EXAMPLES: &str = "\
 Examples:
-  ringkeeper-bench compare --out perf/figures           all of it, in about twenty minutes
+  ringkeeper-bench compare --out perf/figures           all of it, in about half an hour
   ringkeeper-bench compare --mixes set:30x100,set:30x100:1024,set:30x1@5000 --no-recovery
   ringkeeper-bench compare --mixes set:30x100 --pairs 1 --seconds 1 --kills 5 --znodes 100000";
 
@@ -74,9 +77,10 @@ pub struct CompareOptions {
     /// Runs of each system, each beside one of the other.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub pairs: u16,
-    /// Seconds of load on each system before the first figure, over all shapes; a JVM wants 20.
-    #[arg(long, default_value_t = 24)]
-    pub warmup: u64,
+    /// Seconds of load on each system before the first figure, over all shapes; a JVM wants 20
+    /// [default: twice as many as a run, of each shape, and 24 at least].
+    #[arg(long)]
+    pub warmup: Option<u64>,
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub servers: u8,
     /// What is compared.
@@ -120,8 +124,17 @@ pub enum CompareError {
 
 impl CompareOptions {
     /// Seconds that each shape warms each system.
+    ///
+    /// Unless it is said: so many that no run needs more memory than the system had before. A create
+    /// that takes a page from the kernel costs a fifth more, and is another question.
     fn warmup_of_shape(&self) -> u64 {
-        self.warmup.div_ceil(self.mixes.len() as u64).max(1)
+        let shapes = self.mixes.len() as u64;
+        match self.warmup {
+            Some(seconds) => seconds.div_ceil(shapes).max(1),
+            None => {
+                (2 * (self.seconds + WARMUP_SECONDS)).max(WARMUP_SECONDS_OF_JVM.div_ceil(shapes))
+            }
+        }
     }
 }
 
