@@ -84,14 +84,16 @@ impl Shelf {
         let place = self.place(half);
         let is_behind = |entry: &Entry| entry.half >= half;
         let at = self.slots[place..].iter().position(is_behind).expect("S3: a gap is");
-        let at = place + at;
-        let gap = self.slots[at..].iter().position(|entry| entry.id == NONE).expect("S3");
-        let gap = at + gap;
-        if gap + 1 == self.slots.len() {
+        let mut at = place + at;
+        let mut moving = Entry { half, id: id.0 };
+        while moving.id != NONE {
+            // S3: the last slot is a gap, which ends this.
+            moving = std::mem::replace(&mut self.slots[at], moving);
+            at += 1;
+        }
+        if at == self.slots.len() {
             self.slots.push(GAP);
         }
-        self.slots.copy_within(at..gap, at + 1);
-        self.slots[at] = Entry { half, id: id.0 };
         self.entries += 1;
     }
 
