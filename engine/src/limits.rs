@@ -72,8 +72,9 @@ pub const FEED_BYTES: usize = 4 << 20;
 /// One piece of history for a learner.
 pub const FEED_CHUNK_BYTES: usize = 256 << 10;
 
-/// Emptied send buffers kept for reuse.
+/// Emptied send buffers kept for reuse, and what room all of them may have.
 pub const SEND_BUFFERS_KEPT: usize = 32;
+pub const SEND_BUFFERS_BYTES_KEPT: usize = 4 << 20;
 
 /// Links that a leader keeps on its quorum port, introduced or not.
 pub const LEARNERS_MAX: usize = 256;

@@ -10,7 +10,7 @@ use crate::log::Part;
 /// given back to the allocator.
 const POOLED: usize = 512;
 const POOLED_BYTES_MAX: usize = 2 << 20;
-const POOL_BYTES_MAX: usize = 32 << 20;
+const POOL_BYTES_MAX: usize = 8 << 20;
 
 /// What a fresh buffer has room for.
 const FRESH_BYTES: usize = 4 << 10;
@@ -378,6 +378,16 @@ mod tests {
             outbox.share(shared(&[2; WHOLE_BYTES]));
         }
         assert!(room(&outbox) <= outbox.unsent(), "{}", room(&outbox));
+    }
+
+    #[test]
+    fn what_a_burst_made_large_is_kept_up_to_a_bound() {
+        let mut pool = Pool::new();
+        for _ in 0..100 {
+            pool.give_back(Vec::with_capacity(1 << 20));
+        }
+        let kept: usize = pool.large.iter().map(Vec::capacity).sum();
+        assert!(0 < kept && kept <= POOL_BYTES_MAX && kept == pool.bytes);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::{LinkId, LinkIds, ServerId};
 use crate::jute::WireError;
-use crate::limits::SEND_BUFFERS_KEPT;
+use crate::limits::{SEND_BUFFERS_BYTES_KEPT, SEND_BUFFERS_KEPT};
 use crate::log::{Disk, DiskError, Log, LogFailure};
 use crate::quorum::Ensemble;
 use crate::time::Millis;
@@ -117,19 +117,49 @@ pub struct Levellings {
 
 /// Send buffers that come back.
 #[derive(Default)]
-pub struct Buffers(Vec<Vec<u8>>);
+pub struct Buffers {
+    kept: Vec<Vec<u8>>,
+    /// What all of them have room for.
+    room: usize,
+}
 
 impl Buffers {
     /// An empty buffer, with what room it had when it came back.
     pub fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_default()
+        let buffer = self.kept.pop().unwrap_or_default();
+        self.room -= buffer.capacity();
+        buffer
     }
 
     pub fn give(&mut self, mut buffer: Vec<u8>) {
-        // One that a burst made huge goes back to the allocator.
-        if self.0.len() < SEND_BUFFERS_KEPT && buffer.capacity() <= 2 << 20 {
+        // What bursts made large goes back to the allocator.
+        let room = self.room + buffer.capacity();
+        if self.kept.len() < SEND_BUFFERS_KEPT && room <= SEND_BUFFERS_BYTES_KEPT {
             buffer.clear();
-            self.0.push(buffer);
+            self.room = room;
+            self.kept.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_kept_up_to_a_number_and_a_bound_on_their_room() {
+        let mut buffers = Buffers::default();
+        for bytes in [1 << 10, 1 << 20] {
+            for _ in 0..100 {
+                buffers.give(vec![1; bytes]);
+            }
+            let room: usize = buffers.kept.iter().map(Vec::capacity).sum();
+            assert!(buffers.kept.len() <= SEND_BUFFERS_KEPT && room <= SEND_BUFFERS_BYTES_KEPT);
+            assert_eq!(room, buffers.room);
+            let taken = buffers.take();
+            assert!(taken.is_empty() && taken.capacity() >= bytes, "the last comes first");
+            while buffers.take().capacity() > 0 {}
+            assert_eq!(buffers.room, 0);
         }
     }
 }
