@@ -78,6 +78,8 @@ pub struct LogOptions {
     pub small_batch_bytes: usize,
     /// Segments kept ready, at least one; two hide a preparation behind the filling of a segment.
     pub spares: usize,
+    /// Purged segments kept at most, to become spares.
+    pub recycled: usize,
     /// Every write carries its own durability (`RWF_DSYNC`) and none is flushed: the quicker way on
     /// a device with FUA or without a volatile cache.
     pub every_write_durable: bool,
@@ -97,6 +99,7 @@ impl LogOptions {
             writes_in_flight: limits::WRITES_IN_FLIGHT,
             small_batch_bytes: limits::SMALL_BATCH_BYTES,
             spares: 2,
+            recycled: limits::SEGMENTS_RECYCLED,
             every_write_durable: false,
             passes_over: false,
             server_id,
