@@ -6,8 +6,8 @@
 
 use crate::log::Part;
 
-/// Buffers a pool keeps, the largest it keeps, and how much room all of them may have: more is
-/// given back to the allocator.
+/// Buffers of each kind that a pool keeps, the largest it keeps, and how much room all large ones
+/// may have: more is given back to the allocator.
 const POOLED: usize = 512;
 const POOLED_BYTES_MAX: usize = 2 << 20;
 const POOL_BYTES_MAX: usize = 8 << 20;
@@ -27,7 +27,7 @@ const FILLED_PART: usize = 4;
 pub(super) struct Pool {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
-    /// The room of all of them.
+    /// The room of the large ones: however many there are, answers find their small ones.
     bytes: usize,
 }
 
@@ -37,28 +37,29 @@ impl Pool {
     }
 
     fn take(&mut self) -> Vec<u8> {
-        Self::out_of(&mut self.small, &mut self.bytes)
-            .unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES))
+        self.small.pop().unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES))
     }
 
     /// One for somebody who gave one with so much room, or filled one so far.
     fn take_for(&mut self, bytes: usize) -> Vec<u8> {
-        let large = (bytes >= WHOLE_BYTES).then(|| Self::out_of(&mut self.large, &mut self.bytes));
-        large.flatten().unwrap_or_else(|| self.take())
-    }
-
-    fn out_of(buffers: &mut Vec<Vec<u8>>, bytes: &mut usize) -> Option<Vec<u8>> {
-        buffers.pop().inspect(|buffer| *bytes -= buffer.capacity())
+        let large = (bytes >= WHOLE_BYTES).then(|| self.large.pop()).flatten();
+        self.bytes -= large.as_ref().map_or(0, Vec::capacity);
+        large.unwrap_or_else(|| self.take())
     }
 
     pub(super) fn give_back(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
         let room = buffer.capacity();
-        let buffers = if room >= WHOLE_BYTES { &mut self.large } else { &mut self.small };
-        let is_worth_keeping = (1..=POOLED_BYTES_MAX).contains(&room);
-        if is_worth_keeping && buffers.len() < POOLED && self.bytes + room <= POOL_BYTES_MAX {
-            buffer.clear();
+        if room < WHOLE_BYTES {
+            if room > 0 && self.small.len() < POOLED {
+                self.small.push(buffer);
+            }
+        } else if room <= POOLED_BYTES_MAX
+            && self.large.len() < POOLED
+            && self.bytes + room <= POOL_BYTES_MAX
+        {
             self.bytes += room;
-            buffers.push(buffer);
+            self.large.push(buffer);
         }
     }
 }
@@ -388,6 +389,8 @@ mod tests {
         }
         let kept: usize = pool.large.iter().map(Vec::capacity).sum();
         assert!(0 < kept && kept <= POOL_BYTES_MAX && kept == pool.bytes);
+        pool.give_back(Vec::with_capacity(100));
+        assert_eq!(pool.take().capacity(), 100, "a small one is kept all the same");
     }
 
     #[test]
