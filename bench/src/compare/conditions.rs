@@ -15,7 +15,7 @@ use super::{CompareOptions, System};
 use crate::host;
 
 /// Below this a JVM has not compiled what it runs.
-const WARMUP_SECONDS_MIN: u64 = 20;
+pub(super) const WARMUP_SECONDS_MIN: u64 = 20;
 
 #[derive(Clone, Debug)]
 pub(super) struct Conditions {

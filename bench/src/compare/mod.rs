@@ -44,15 +44,12 @@ pub use shape::Shape;
 pub use system::{Missing, System};
 
 use crate::load::LoadError;
-use conditions::Conditions;
+use conditions::{Conditions, WARMUP_SECONDS_MIN};
 
 /// A fan-out has one set on its way, and a session one ephemeral, as most have.
 const SHAPES: &str = "set:30x100,create:30x100,create-delete:30x100,get:30x100,mixed:30x100,\
                       multi:30x100,fan-out:100x1,ephemeral:30x1,set:30x100:1024,set:30x1,set:1x1,\
                       set:30x100@5000";
-
-/// Of load, over all shapes, that a JVM wants at least; a little more than `Conditions` asks for.
-const WARMUP_SECONDS_OF_JVM: u64 = 24;
 
 /// For the end of `--help`.
 pub const EXAMPLES: &str = "\
@@ -78,7 +75,7 @@ pub struct CompareOptions {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub pairs: u16,
     /// Seconds of load on each system before the first figure, over all shapes; a JVM wants 20
-    /// [default: twice as many as a run, of each shape, and 24 at least].
+    /// [default: twice as many as a run, of each shape, and 20 at least].
     #[arg(long)]
     pub warmup: Option<u64>,
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
@@ -131,9 +128,7 @@ impl CompareOptions {
         let shapes = self.mixes.len() as u64;
         match self.warmup {
             Some(seconds) => seconds.div_ceil(shapes).max(1),
-            None => {
-                (2 * (self.seconds + WARMUP_SECONDS)).max(WARMUP_SECONDS_OF_JVM.div_ceil(shapes))
-            }
+            None => (2 * (self.seconds + WARMUP_SECONDS)).max(WARMUP_SECONDS_MIN.div_ceil(shapes)),
         }
     }
 }
