@@ -63,8 +63,7 @@ impl Drop for Chores {
 }
 
 fn carry_out(directory: &Directory, Chore { op, mut pace }: Chore) -> DiskDone {
-    // A thread that may not yield does its work all the same.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    yield_to_others();
     let result = match op {
         DiskOp::Prepare { segment, bytes, recycle } => {
             prepare::prepare(directory, segment, bytes, recycle, &mut pace)
@@ -73,6 +72,12 @@ fn carry_out(directory: &Directory, Chore { op, mut pace }: Chore) -> DiskDone {
         DiskOp::Write { .. } | DiskOp::Flush { .. } => unreachable!("the reactor's own work"),
     };
     done(&op, result.map_err(|errno| errno.raw_os_error()))
+}
+
+/// From here on this thread runs when nobody else wants to. One that may not yield does its work all
+/// the same.
+pub(super) fn yield_to_others() {
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 fn done(op: &DiskOp, result: Result<(), i32>) -> DiskDone {

@@ -13,12 +13,13 @@ use std::ffi::CString;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fsync, mkdirat, openat, unlinkat};
 use rustix::io::Errno as Failure;
 
+use super::shrink::{STEP, Shrinker};
 use crate::io::Errno;
 use crate::limits::BLOCK;
 use crate::log::{FileName, Slab};
@@ -37,7 +38,15 @@ pub struct Directory {
     is_direct: bool,
     /// Counts renames and removals: whoever keeps files open by name must look again.
     changes: AtomicU64,
+    removed: Mutex<Removed>,
     _locks: Vec<OwnedFd>,
+}
+
+/// Large files without a name.
+struct Removed {
+    /// Their names are not gone for good before the next sync of the folders.
+    fresh: Vec<OwnedFd>,
+    shrinker: Shrinker,
 }
 
 /// A data directory that cannot be used.
@@ -98,7 +107,8 @@ impl Directory {
             is_direct &= can_direct(folder).map_err(cannot("write to it")).map_err(at(&path))?;
         }
         let changes = AtomicU64::new(0);
-        Ok(Arc::new(Self { path, root, log, is_direct, changes, _locks: locks }))
+        let removed = Mutex::new(Removed { fresh: Vec::new(), shrinker: Shrinker::new() });
+        Ok(Arc::new(Self { path, root, log, is_direct, changes, removed, _locks: locks }))
     }
 
     /// As on a filesystem that refuses O_DIRECT.
@@ -151,18 +161,32 @@ impl Directory {
         Ok(())
     }
 
+    /// Removes a name. What a large file takes of the disk comes back little by little, once names
+    /// have been synced (`shrink`).
     pub(super) fn remove(&self, file: FileName) -> Result<(), Failure> {
+        // A file that cannot be opened can be removed all the same.
+        let large = self.open_with(file, OFlags::WRONLY).ok().filter(is_large);
         self.count_change();
         let (folder, name) = self.place(file);
         unlinkat(folder, &name, AtFlags::empty())?;
         self.count_change();
+        self.removed().fresh.extend(large);
         Ok(())
     }
 
     /// Makes names durable, in both folders.
     pub(super) fn sync_names(&self) -> Result<(), Failure> {
+        let gone = std::mem::take(&mut self.removed().fresh);
         again(|| fsync(&self.log))?;
-        again(|| fsync(&self.root))
+        again(|| fsync(&self.root))?;
+        let mut removed = self.removed();
+        gone.into_iter().for_each(|file| removed.shrinker.give(file));
+        Ok(())
+    }
+
+    /// Whole after every statement that changes it.
+    fn removed(&self) -> MutexGuard<'_, Removed> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder a file lies in, and its name there.
@@ -194,6 +218,11 @@ impl Directory {
 /// Whether the file goes past the cache, in whole blocks (FI2).
 pub(super) fn is_blocks(file: FileName) -> bool {
     !matches!(file, FileName::Import | FileName::ImportAside)
+}
+
+/// Whether the file is worth more than one step.
+fn is_large(file: &OwnedFd) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|stat| stat.st_size > STEP as i64)
 }
 
 /// Whether the file's length is that of its bytes, though its last block is written whole.
@@ -323,6 +352,24 @@ mod tests {
         let directory = Directory::open(&deep, &deep).unwrap();
         assert!(deep.join("ringkeeper/log").is_dir());
         assert_eq!(directory.path(), deep.join("ringkeeper"));
+    }
+
+    #[test]
+    fn a_large_file_is_kept_until_its_name_is_gone_for_good() {
+        let folder = Folder::new();
+        let directory = Directory::open(folder.path(), folder.path()).unwrap();
+        for (segment, bytes) in [(1, 2 * STEP), (2, STEP)] {
+            let file = FileName::Segment(segment);
+            let opened = directory.open_with(file, OFlags::RDWR | OFlags::CREATE).unwrap();
+            rustix::fs::ftruncate(&opened, bytes).unwrap();
+            directory.remove(file).unwrap();
+        }
+        let lengths = |removed: &Removed| -> Vec<i64> {
+            removed.fresh.iter().map(|file| rustix::fs::fstat(file).unwrap().st_size).collect()
+        };
+        assert_eq!(lengths(&directory.removed()), [2 * STEP as i64], "SH1; one step is not large");
+        directory.sync_names().unwrap();
+        assert_eq!(lengths(&directory.removed()), []);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod directory;
 mod disk;
 mod pace;
 mod prepare;
+mod shrink;
 
 pub use directory::{Directory, DirectoryError};
 pub use disk::FileDisk;
