@@ -17,9 +17,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use rustix::fs::OFlags;
-use rustix::io::Errno as Failure;
+use rustix::io::{Errno as Failure, retry_on_intr};
 
-use super::directory::{Directory, again};
+use super::directory::Directory;
 use crate::log::{FileName, Slab};
 
 /// What is read at once.
@@ -198,7 +198,7 @@ fn read_one(
     let mut filled = 0;
     while filled < STRETCH {
         let at = number * STRETCH as u64 + filled as u64;
-        let count = again(|| rustix::io::pread(fd, &mut slab[filled..STRETCH], at))?;
+        let count = retry_on_intr(|| rustix::io::pread(fd, &mut slab[filled..STRETCH], at))?;
         filled += count;
         // A direct read ends inside a block only at the end of the file.
         if count == 0 || !filled.is_multiple_of(crate::limits::BLOCK) {

@@ -7,13 +7,11 @@
 use std::sync::Arc;
 
 use super::directory::Directory;
-use super::pace::{Hurry, Pace};
+use super::pace::{Hurry, Pace, yield_to_others};
 use super::prepare;
 use crate::io::Waker;
 use crate::io::worker::Worker;
 use crate::log::{DiskDone, DiskOp};
-
-const NICE: i32 = 10;
 
 /// How fast a segment is filled with zeros: faster than most logs grow, and a tenth of what the disk
 /// took on which this was measured (`perf/notebook.md`). A slower disk than this sets its own pace.
@@ -72,12 +70,6 @@ fn carry_out(directory: &Directory, Chore { op, mut pace }: Chore) -> DiskDone {
         DiskOp::Write { .. } | DiskOp::Flush { .. } => unreachable!("the reactor's own work"),
     };
     done(&op, result.map_err(|errno| errno.raw_os_error()))
-}
-
-/// From here on this thread runs when nobody else wants to. One that may not yield does its work all
-/// the same.
-pub(super) fn yield_to_others() {
-    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 fn done(op: &DiskOp, result: Result<(), i32>) -> DiskDone {

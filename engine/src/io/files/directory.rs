@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fsync, mkdirat, openat, unlinkat};
-use rustix::io::Errno as Failure;
+use rustix::io::{Errno as Failure, retry_on_intr};
 
 use super::shrink::{STEP, Shrinker};
 use crate::io::Errno;
@@ -150,7 +150,7 @@ impl Directory {
         let direct =
             if self.is_direct && is_blocks(file) { OFlags::DIRECT } else { OFlags::empty() };
         let (folder, name) = self.place(file);
-        again(|| openat(folder, &name, how | direct | OFlags::CLOEXEC, FILE))
+        retry_on_intr(|| openat(folder, &name, how | direct | OFlags::CLOEXEC, FILE))
     }
 
     pub(super) fn rename(&self, from: FileName, to: FileName) -> Result<(), Failure> {
@@ -177,8 +177,8 @@ impl Directory {
     /// Makes names durable, in both folders.
     pub(super) fn sync_names(&self) -> Result<(), Failure> {
         let gone = std::mem::take(&mut self.removed().fresh);
-        again(|| fsync(&self.log))?;
-        again(|| fsync(&self.root))?;
+        retry_on_intr(|| fsync(&self.log))?;
+        retry_on_intr(|| fsync(&self.root))?;
         let mut removed = self.removed();
         gone.into_iter().for_each(|file| removed.shrinker.give(file));
         Ok(())
@@ -228,16 +228,6 @@ fn is_large(file: &OwnedFd) -> bool {
 /// Whether the file's length is that of its bytes, though its last block is written whole.
 pub(super) fn is_exact(file: FileName) -> bool {
     matches!(file, FileName::Snapshot(_) | FileName::SnapshotAside(_))
-}
-
-/// A call that a signal interrupted has done nothing.
-pub(in crate::io) fn again<T>(mut call: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-    loop {
-        match call() {
-            Err(Failure::INTR) => {}
-            ended => return ended,
-        }
-    }
 }
 
 fn cannot(verb: &'static str) -> impl Fn(Failure) -> DirectoryFailure {

@@ -9,10 +9,10 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, fdatasync};
-use rustix::io::Errno as Failure;
+use rustix::io::{Errno as Failure, retry_on_intr};
 
 use super::ahead::Ahead;
-use super::directory::{Directory, again, is_blocks, is_exact};
+use super::directory::{Directory, is_blocks, is_exact};
 use super::pace::Pace;
 use crate::limits::BLOCK;
 use crate::log::{Disk, DiskError, DiskVerb, FileName, Slab};
@@ -91,7 +91,7 @@ impl FileDisk {
         let (_, _, fd) = self.last.as_ref().expect("it has just been opened");
         let mut filled = 0;
         while filled < wanted {
-            let count = again(|| {
+            let count = retry_on_intr(|| {
                 rustix::io::pread(fd, &mut self.aligned[filled..wanted], base + filled as u64)
             })?;
             filled += count;
@@ -111,7 +111,7 @@ impl FileDisk {
     ) -> Result<usize, Failure> {
         if !is_blocks(file) {
             let fd = self.open(file, OFlags::empty())?;
-            return again(|| rustix::io::pread(fd, &mut *into, offset));
+            return retry_on_intr(|| rustix::io::pread(fd, &mut *into, offset));
         }
         // The superblock is small and read once.
         if let Some(ahead) = self.ahead.as_mut().filter(|_| file != FileName::Superblock) {
@@ -127,7 +127,7 @@ impl FileDisk {
     fn write_some(&mut self, file: FileName, offset: u64, bytes: &[u8]) -> Result<usize, Failure> {
         if !is_blocks(file) {
             let fd = self.open(file, OFlags::CREATE)?;
-            return again(|| rustix::io::pwrite(fd, bytes, offset));
+            return retry_on_intr(|| rustix::io::pwrite(fd, bytes, offset));
         }
         self.open(file, OFlags::CREATE)?;
         let within = (offset % BLOCK as u64) as usize;
@@ -149,13 +149,13 @@ impl FileDisk {
         }
         self.aligned[within..within + count].copy_from_slice(&bytes[..count]);
         let (_, _, fd) = self.last.as_ref().expect("it has just been opened");
-        let written = again(|| rustix::io::pwrite(fd, &self.aligned[..whole], base))?;
+        let written = retry_on_intr(|| rustix::io::pwrite(fd, &self.aligned[..whole], base))?;
         if written != whole {
             // Unlike a failure this may be repeated, but it does not happen on a sound disk.
             return Err(Failure::IO);
         }
         if let Some(length) = length.filter(|length| *length < base + whole as u64) {
-            again(|| rustix::fs::ftruncate(fd, length))?;
+            retry_on_intr(|| rustix::fs::ftruncate(fd, length))?;
         }
         Ok(count)
     }
@@ -236,11 +236,9 @@ impl Disk for FileDisk {
     }
 
     fn sync(&mut self, file: FileName) -> Result<(), DiskError> {
-        self.open(file, OFlags::empty()).and_then(|fd| again(|| fdatasync(fd))).map_err(failed(
-            Some(file),
-            DiskVerb::Sync,
-            0,
-        ))
+        self.open(file, OFlags::empty())
+            .and_then(|fd| retry_on_intr(|| fdatasync(fd)))
+            .map_err(failed(Some(file), DiskVerb::Sync, 0))
     }
 
     fn rename(&mut self, from: FileName, to: FileName) -> Result<(), DiskError> {

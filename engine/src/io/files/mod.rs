@@ -15,4 +15,3 @@ pub use disk::FileDisk;
 pub use pace::{Hurry, Pace};
 
 pub(super) use chores::Chores;
-pub(super) use directory::again;

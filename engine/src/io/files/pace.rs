@@ -4,11 +4,19 @@
 //! commit waits in that queue, or for a flush that has the snapshot's bytes before it. The zeros of a
 //! new segment do the same.
 //!
-//! Not here: who goes slowly (the server's background, `chores`).
+//! Not here: who goes slowly (the server's background, `chores`, `shrink`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+const NICE: i32 = 10;
+
+/// From here on this thread runs when nobody else wants to. One that may not yield does its work all
+/// the same.
+pub(super) fn yield_to_others() {
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
 
 /// A rate of bytes, until somebody is in a hurry.
 pub struct Pace {

@@ -5,9 +5,9 @@
 //! synced, and named durably, does not. `log::disk` has the order in which names and blocks change.
 
 use rustix::fs::{FallocateFlags, OFlags, fallocate, fdatasync};
-use rustix::io::Errno as Failure;
+use rustix::io::{Errno as Failure, retry_on_intr};
 
-use super::directory::{Directory, again};
+use super::directory::Directory;
 use super::pace::Pace;
 use crate::limits::BLOCK;
 use crate::log::{FileName, Slab};
@@ -38,18 +38,18 @@ pub(super) fn prepare(
                 zero(&file, 0..bytes, pace)?;
                 rustix::fs::ftruncate(&file, bytes)?;
             }
-            again(|| fdatasync(&file))?;
+            retry_on_intr(|| fdatasync(&file))?;
         }
         None => {
             let how = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC;
             let file = directory.open_with(spare, how)?;
-            match again(|| fallocate(&file, FallocateFlags::empty(), 0, bytes)) {
+            match retry_on_intr(|| fallocate(&file, FallocateFlags::empty(), 0, bytes)) {
                 // One stretch of disk if there is one; the zeros below are what counts.
                 Ok(()) | Err(Failure::OPNOTSUPP | Failure::NOSYS) => {}
                 Err(errno) => return Err(errno),
             }
             zero(&file, 0..bytes, pace)?;
-            again(|| rustix::fs::fsync(&file))?;
+            retry_on_intr(|| rustix::fs::fsync(&file))?;
         }
     }
     directory.rename(spare, FileName::Segment(segment))?;
@@ -71,7 +71,7 @@ fn zero(
     let mut at = range.start;
     while at < range.end {
         let count = zeros.len().min((range.end - at) as usize);
-        let written = again(|| rustix::io::pwrite(file, &zeros[..count], at))?;
+        let written = retry_on_intr(|| rustix::io::pwrite(file, &zeros[..count], at))?;
         if written == 0 || !written.is_multiple_of(BLOCK) {
             return Err(Failure::NOSPC);
         }

@@ -1,7 +1,7 @@
 //! Space given back little by little: files that have lost their names are shortened in steps.
 //!
 //! Perf: a filesystem mounted with `discard` tells its disk what has become free when it commits,
-//! and every write waits meanwhile, 40 ms for a gigabyte. In steps nobody waits longer than for
+//! and every write waits meanwhile, about 0.18 ms a MiB. In steps nobody waits longer than for
 //! anything else (`perf/notebook.md`).
 //!
 //! Invariants:
@@ -22,10 +22,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
-use rustix::io::Errno as Failure;
+use rustix::io::{Errno as Failure, retry_on_intr};
 
-use super::chores::yield_to_others;
-use super::directory::again;
+use super::pace::yield_to_others;
 
 /// What goes at once: a millisecond's discard.
 pub(super) const STEP: u64 = 4 << 20;
@@ -103,9 +102,9 @@ fn shorten(file: &OwnedFd, mut rest: impl FnMut() -> bool) -> Result<(), Failure
     let mut left = u64::try_from(stat.st_size).unwrap_or(0);
     while left > 0 {
         left = left.saturating_sub(STEP);
-        again(|| rustix::fs::ftruncate(file, left))?;
+        retry_on_intr(|| rustix::fs::ftruncate(file, left))?;
         // What is free now is told to the disk here, and not together with what goes next.
-        again(|| rustix::fs::fsync(file))?;
+        retry_on_intr(|| rustix::fs::fsync(file))?;
         if rest() {
             break;
         }

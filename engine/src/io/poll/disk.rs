@@ -8,10 +8,9 @@ use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::io::{Errno as Failure, ReadWriteFlags, pwrite, pwritev2};
+use rustix::io::{Errno as Failure, ReadWriteFlags, pwrite, pwritev2, retry_on_intr};
 
 use crate::io::driver::Write;
-use crate::io::files::again;
 use crate::io::worker::Worker;
 use crate::io::{Errno, Waker};
 use crate::log::{DiskDone, OpId};
@@ -28,7 +27,7 @@ impl DiskThreads {
             write.done(result.map_err(Errno::from))
         };
         let flush = |(file, op): (Arc<OwnedFd>, OpId)| {
-            let result = again(|| rustix::fs::fdatasync(&file));
+            let result = retry_on_intr(|| rustix::fs::fdatasync(&file));
             DiskDone::Flushed { op, result: result.map_err(Failure::raw_os_error) }
         };
         Self {
@@ -59,14 +58,14 @@ impl DiskThreads {
 fn carry_out(file: &OwnedFd, write: &Write) -> Result<usize, Failure> {
     let bytes = &write.slab[..write.len];
     if !write.durable {
-        return again(|| pwrite(file, bytes, write.offset));
+        return retry_on_intr(|| pwrite(file, bytes, write.offset));
     }
     let dsync = ReadWriteFlags::DSYNC;
-    match again(|| pwritev2(file, &[IoSlice::new(bytes)], write.offset, dsync)) {
+    match retry_on_intr(|| pwritev2(file, &[IoSlice::new(bytes)], write.offset, dsync)) {
         // The same in two calls, where the one is not known.
         Err(Failure::NOSYS | Failure::OPNOTSUPP) => {
-            let written = again(|| pwrite(file, bytes, write.offset))?;
-            again(|| rustix::fs::fdatasync(file))?;
+            let written = retry_on_intr(|| pwrite(file, bytes, write.offset))?;
+            retry_on_intr(|| rustix::fs::fdatasync(file))?;
             Ok(written)
         }
         ended => ended,

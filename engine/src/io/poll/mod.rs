@@ -21,13 +21,12 @@ use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll};
-use rustix::io::Errno as Failure;
+use rustix::io::{Errno as Failure, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketFlags};
 
 use self::disk::DiskThreads;
 use self::watched::{Kind, WatchList, Watched, parse_name};
 use super::driver::{Driver, Inbox, Lent, Raw, ReceiveEnd, Write};
-use super::files::again;
 use super::outbox::Cargo;
 use super::slots::Key;
 use super::{Counters, Errno, ReactorError, ReactorOptions, Waker};
@@ -150,7 +149,8 @@ impl Poll {
         let conn = self.conns.get(key).filter(|conn| conn.is_receiving)?;
         // Safety: P1: it receives.
         let fd = unsafe { BorrowedFd::borrow_raw(conn.fd) };
-        let received = again(|| rustix::net::recv(fd, inbox.0.as_mut_slice(), RecvFlags::empty()));
+        let received =
+            retry_on_intr(|| rustix::net::recv(fd, inbox.0.as_mut_slice(), RecvFlags::empty()));
         let end = match received {
             Ok((count, _)) if count > 0 => {
                 let lent = Lent { buffer: 0, bytes: count as u32 };
@@ -185,7 +185,7 @@ impl Poll {
 /// Sends the first piece, or some of it: what is left is asked for again at once.
 fn send(fd: BorrowedFd<'_>, cargo: &Cargo, from: usize) -> Result<usize, Failure> {
     let bytes = cargo.pieces(from).next().unwrap_or_default();
-    again(|| rustix::net::send(fd, bytes, SendFlags::NOSIGNAL))
+    retry_on_intr(|| rustix::net::send(fd, bytes, SendFlags::NOSIGNAL))
 }
 
 const CANCELLED: Errno = Errno(libc::ECANCELED);
