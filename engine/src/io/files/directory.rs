@@ -184,6 +184,20 @@ impl Directory {
         Ok(())
     }
 
+    /// Writes. Where the disk is full while files are still being given back to it, these go at once,
+    /// and the write is tried again.
+    pub(super) fn with_room<T>(
+        &self,
+        mut write: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match retry_on_intr(&mut write) {
+            Err(Failure::NOSPC | Failure::DQUOT) if self.removed().shrinker.let_go() => {
+                retry_on_intr(write)
+            }
+            ended => ended,
+        }
+    }
+
     /// Whole after every statement that changes it.
     fn removed(&self) -> MutexGuard<'_, Removed> {
         self.removed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -360,6 +374,27 @@ mod tests {
         assert_eq!(lengths(&directory.removed()), [2 * STEP as i64], "SH1; one step is not large");
         directory.sync_names().unwrap();
         assert_eq!(lengths(&directory.removed()), []);
+    }
+
+    #[test]
+    fn a_full_disk_gets_back_at_once_what_waits() {
+        let folder = Folder::new();
+        let directory = Directory::open(folder.path(), folder.path()).unwrap();
+        let mut tries = 0;
+        let mut write = || {
+            tries += 1;
+            if tries % 2 == 1 { Err(Failure::NOSPC) } else { Ok(tries) }
+        };
+        assert_eq!(directory.with_room(&mut write), Err(Failure::NOSPC), "nothing waits");
+        let file = FileName::Segment(1);
+        let opened = directory.open_with(file, OFlags::RDWR | OFlags::CREATE).unwrap();
+        rustix::fs::ftruncate(&opened, 2 * STEP).unwrap();
+        directory.remove(file).unwrap();
+        directory.sync_names().unwrap();
+        write().unwrap();
+        assert_eq!(directory.with_room(&mut write), Ok(4), "tried again");
+        assert_eq!(directory.with_room(&mut write), Err(Failure::NOSPC), "nothing waits any more");
+        assert_eq!(directory.with_room(|| Err::<(), _>(Failure::IO)), Err(Failure::IO));
     }
 
     #[test]

@@ -149,7 +149,8 @@ impl FileDisk {
         }
         self.aligned[within..within + count].copy_from_slice(&bytes[..count]);
         let (_, _, fd) = self.last.as_ref().expect("it has just been opened");
-        let written = retry_on_intr(|| rustix::io::pwrite(fd, &self.aligned[..whole], base))?;
+        let write = || rustix::io::pwrite(fd, &self.aligned[..whole], base);
+        let written = self.directory.with_room(write)?;
         if written != whole {
             // Unlike a failure this may be repeated, but it does not happen on a sound disk.
             return Err(Failure::IO);

@@ -43,7 +43,7 @@ pub(super) fn prepare(
         None => {
             let how = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC;
             let file = directory.open_with(spare, how)?;
-            match retry_on_intr(|| fallocate(&file, FallocateFlags::empty(), 0, bytes)) {
+            match directory.with_room(|| fallocate(&file, FallocateFlags::empty(), 0, bytes)) {
                 // One stretch of disk if there is one; the zeros below are what counts.
                 Ok(()) | Err(Failure::OPNOTSUPP | Failure::NOSYS) => {}
                 Err(errno) => return Err(errno),

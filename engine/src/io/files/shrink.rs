@@ -60,6 +60,11 @@ impl Shrinker {
         }
     }
 
+    /// Gives back at once what is left in line; whether there may have been anything.
+    pub(super) fn let_go(&mut self) -> bool {
+        std::mem::replace(self, Self::new()).thread.is_some()
+    }
+
     fn start(&mut self) {
         let (files, line) = sync_channel(WAITING_MAX);
         let is_over = Arc::clone(&self.is_over);
