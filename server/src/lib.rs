@@ -2,6 +2,8 @@
 //!
 //! Modules stand in dependency order; a module uses only those above it (AI-2, `tests/tidy`).
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // runtime/screen.rs
+
 pub mod wire;
 pub mod tree;
 pub mod acl;

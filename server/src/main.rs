@@ -2,6 +2,8 @@
 //!
 //! Not here: what the commands do (`ringkeeper::runtime`).
 
+#![deny(clippy::print_stdout, clippy::print_stderr)] // runtime/screen.rs
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -82,12 +84,12 @@ fn serve(file: &str, flags: &[JvmFlag], only_check: bool) -> ExitCode {
     runtime::start_tracing();
     match config::load(file, flags, &mut read) {
         Ok(config) => {
-            config.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            config.warnings.iter().for_each(runtime::complain);
             if only_check { ExitCode::SUCCESS } else { runtime::serve(config) }
         }
         Err(faults) => {
-            faults.iter().for_each(|fault| eprintln!("{fault}"));
-            eprintln!("{}", config::LAST_WORDS);
+            faults.iter().for_each(runtime::complain);
+            runtime::complain(config::LAST_WORDS);
             ExitCode::from(config::EXIT_CODE)
         }
     }

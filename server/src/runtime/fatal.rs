@@ -4,15 +4,16 @@
 
 use std::process::ExitCode;
 
+use super::screen;
+
 /// ZooKeeper's exit codes (`ExitCode`, 3.9.5).
 pub(super) const UNEXPECTED: u8 = 1;
 pub(super) const DATA_DIRECTORY: u8 = 3;
 pub(super) const QUORUM_PORT: u8 = 14;
 
 /// Says why the process ends, last, where an operator looks first.
-#[expect(clippy::print_stderr, reason = "the reason must be seen whatever is traced")]
 pub(super) fn end(code: u8, why: &dyn std::fmt::Display) -> ExitCode {
     tracing::error!("{why}");
-    eprintln!("ringkeeper: {why}");
+    screen::complain(format_args!("ringkeeper: {why}"));
     ExitCode::from(code)
 }

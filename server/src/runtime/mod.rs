@@ -21,6 +21,7 @@ mod names;
 mod net;
 mod passage;
 mod quickstart;
+mod screen;
 mod signals;
 mod stock;
 mod trace;
@@ -31,4 +32,5 @@ pub use import::{
     import_version2,
 };
 pub use quickstart::{QuickstartOptions, quickstart};
+pub use screen::complain;
 pub use trace::start_tracing;

@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from kazoo.client import KazooClient
 
 from rig import places
 from rig.system import System, free_port, kind_of
+from rig.waiting import until
 from rig.wire import four_letter
 
 
@@ -115,6 +117,29 @@ def test_what_is_not_acted_on_is_named_line_by_line(tmp_path: Path, check: list[
         process.stderr.read()
         assert process.wait(30) == 0
     assert data.exists() == (not check)
+
+
+def test_a_server_whose_trace_takes_no_more_lines_serves_and_ends_as_ever(tmp_path: Path) -> None:
+    """A full volume under standard output and error costs the lines; nothing else."""
+    config, port = tmp_path / "zoo.cfg", free_port()
+    config.write_text(f"dataDir={tmp_path / 'data'}\nclientPort={port}\nlocalSessionsEnabled=true\n")
+    command = [str(places.ringkeeper()), "serve", str(config)]
+    with open("/dev/full", "wb") as full, subprocess.Popen(command, stdout=full, stderr=full) as process:
+        try:
+            until(lambda: process.poll() is not None or not free_for(port), 30)
+            client = KazooClient(hosts=f"127.0.0.1:{port}")
+            client.start(20)
+            client.create("/kept", b"")
+            client.stop(), client.close()
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        config.write_text("tickTime=none\n")
+        assert subprocess.run(command, stdout=full, stderr=full, timeout=30, check=False).returncode == 2
+        broken = tmp_path / "broken" / "version-2"
+        broken.mkdir(parents=True), (broken / "snapshot.0").write_bytes(b"ZKSN")
+        config.write_text(f"dataDir={broken.parent}\nclientPort={port}\n")
+        assert subprocess.run(command, stdout=full, stderr=full, timeout=30, check=False).returncode == 3
 
 
 def test_damaged_data_of_zookeeper_is_not_begun_anew_beside(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::super::screen;
 use super::Trouble;
 use super::layout::{Layout, Seat};
 
@@ -93,7 +94,7 @@ impl Ensemble {
             sleep(STOP_LOOK);
         }
         for server in &mut self.servers {
-            eprintln!("server {} does not end and is killed", server.id);
+            screen::complain(format_args!("server {} does not end and is killed", server.id));
             let _ = server.process.kill();
             let _ = server.process.wait();
         }

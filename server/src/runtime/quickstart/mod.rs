@@ -31,6 +31,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use ensemble::Ensemble;
 use layout::Layout;
 
+use super::screen;
+
 /// What `ringkeeper quickstart` was asked.
 #[derive(Debug, Clone)]
 pub struct QuickstartOptions {
@@ -55,7 +57,7 @@ pub fn quickstart(options: &QuickstartOptions) -> ExitCode {
     match run(options) {
         Ok(code) => code,
         Err(trouble) => {
-            eprintln!("quickstart: {trouble}");
+            screen::complain(format_args!("quickstart: {trouble}"));
             ExitCode::FAILURE
         }
     }
@@ -65,10 +67,10 @@ fn run(options: &QuickstartOptions) -> Result<ExitCode, Trouble> {
     let stop = stop_flag().map_err(|error| format!("cannot watch for Ctrl-C: {error}"))?;
     let layout = Layout::plan(options)?;
     layout.write()?;
-    println!("data: {}", layout.dir.display());
+    screen::print(format_args!("data: {}", layout.dir.display()));
     let mut ensemble = Ensemble::start(&layout)?;
     let outcome = serve(options, &mut ensemble, &stop);
-    println!("\nstopping");
+    screen::print("\nstopping");
     ensemble.stop();
     outcome
 }
@@ -93,15 +95,18 @@ fn serve(
     print_servers(ensemble);
     if let Some(seconds) = options.bench_seconds {
         let servers = ensemble.servers().len();
-        println!("\nwriting for {seconds} s ...");
+        screen::print(format_args!("\nwriting for {seconds} s ..."));
         let figures = load::run(&ensemble.addresses(), Duration::from_secs(seconds), stop)
             .map_err(|error| format!("the load client gave up: {error}"))?;
-        println!("{}", figures.report(servers));
+        screen::print(figures.report(servers));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\nnow type, in another window:");
-    println!("    ringkeeper-tools cli -server 127.0.0.1:{}", options.port);
-    println!("or  zkCli.sh -server 127.0.0.1:{}      Ctrl-C here ends it all.", options.port);
+    screen::print("\nnow type, in another window:");
+    screen::print(format_args!("    ringkeeper-tools cli -server 127.0.0.1:{}", options.port));
+    screen::print(format_args!(
+        "or  zkCli.sh -server 127.0.0.1:{}      Ctrl-C here ends it all.",
+        options.port
+    ));
     watch_over(ensemble, stop)
 }
 
@@ -126,10 +131,10 @@ fn wait_until_serving(ensemble: &mut Ensemble, stop: &AtomicBool) -> Result<bool
 }
 
 fn print_servers(ensemble: &Ensemble) {
-    println!("\n  server   clients at         mode");
+    screen::print("\n  server   clients at         mode");
     for server in ensemble.servers() {
         let mode = ask::mode(server.address).unwrap_or_else(|| "looking".to_owned());
-        println!("  {:<8} {:<18} {mode}", server.id, server.address.to_string());
+        screen::print(format_args!("  {:<8} {:<18} {mode}", server.id, server.address.to_string()));
     }
 }
 
@@ -137,7 +142,7 @@ fn print_servers(ensemble: &Ensemble) {
 fn watch_over(ensemble: &mut Ensemble, stop: &AtomicBool) -> Result<ExitCode, Trouble> {
     while !stop.load(Ordering::Relaxed) {
         for dead in ensemble.reap() {
-            println!("\n{dead}");
+            screen::print(format_args!("\n{dead}"));
         }
         if ensemble.servers().is_empty() {
             return Err("no server is left".to_owned());
