@@ -196,6 +196,7 @@ def test_a_locking_queue_gives_back_what_was_not_consumed(connect, three, root):
     filled.put_all([b"a", b"b", b"c"])
     filled.put(b"urgent", priority=1)
     holder = connect()
+    holder.sync(root)
     held = holder.LockingQueue(f"{root}/lq")
     assert held.get(5) == b"urgent"
     holder.stop()

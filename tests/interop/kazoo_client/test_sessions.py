@@ -31,6 +31,7 @@ def test_a_session_moves_when_its_server_dies(ensemble, connect, root):
         until(lambda: client.connected and server_of(ensemble, client) != home)
         client.retry(client.set, f"{root}/mine", b"from elsewhere")
         assert client.client_id == session
+        observer.retry(observer.sync, root)
         assert observer.retry(observer.exists, f"{root}/mine").owner_session_id == session[0]
     finally:
         ensemble.servers[home].start()
@@ -74,6 +75,7 @@ def test_a_silent_session_expires_once_and_its_ephemerals_with_it(ensemble, conn
     assert session is not None
     assert silent.call(Op.CREATE, ops.create(f"{root}/e", b"", flags=1))[0] == 0
     begun = time.monotonic()
+    observer.sync(root)
     until(lambda: observer.exists(f"{root}/e") is None, 20)
     waited = time.monotonic() - begun
     assert 3.5 <= waited <= 10, f"expired after {waited:.1f} s"

@@ -128,7 +128,9 @@ def test_access_lists_hold_on_every_server(ensemble, connect, root):
         assert stranger.get(root)[0] == b"hidden"
         assert stranger.get_acls(root)[0] == acl
     owner.set_acls(root, [make_acl("world", "anyone", read=True)])
-    assert connect().get_acls(root)[1].aversion == 1
+    reader = connect()
+    reader.sync(root)
+    assert reader.get_acls(root)[1].aversion == 1
 
 
 def test_auth_given_at_the_start_survives_a_reconnect(ensemble, connect, root):

@@ -11,7 +11,8 @@ import pytest
 from rig import places
 from rig.census import assert_agree, digest_mismatches, wait_level
 from rig.system import RINGKEEPER, System, java
-from .world import (CONFIG, PROPERTIES, assert_same, export, fill, print_of, refused, reopen, tool, tree)
+from .world import (CONFIG, PROPERTIES, assert_same, export, fill, java_ensemble, print_of,
+                    refused, reopen, tool, tree)
 
 VERSIONS = ["3.8.0"] + (["3.9.5"] if places.newest_java() == "3.9.5" else [])
 COMPRESSION = "zookeeper.snapshot.compression.method"
@@ -94,8 +95,7 @@ def test_an_exported_directory_may_be_left_unused() -> None:
 def test_an_ensemble_goes_over_and_back(version: str) -> None:
     """Three servers are stopped, all at once, and started as the other kind: epochs, trees and
     sessions are those that were, and the next reign is a later one."""
-    with System(java(version), 3, config=CONFIG, properties=PROPERTIES) as system:
-        living = [fill(system[n], f"s{n}") for n in (1, 2, 3)]
+    with java_ensemble(version) as (system, living):
         for kind in (RINGKEEPER, java(version)):
             zxid = wait_level(system.servers)
             written = tree(system[1])
