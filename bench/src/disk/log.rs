@@ -2,7 +2,8 @@
 //!
 //! Batches are as large as the device's, and filled with txns of a kilobyte, so that a commit here is
 //! a commit there, and gathering costs what it costs. Old segments are given back at once, so that the
-//! log recycles them, as it does in the long run.
+//! log recycles them, as it does in the long run, and what is durable is forgotten as a server forgets
+//! it, so that memory is used again.
 //!
 //! Invariants:
 //! - DL1. A batch counts when the log has reported it durable, and not before.
@@ -16,8 +17,9 @@ use ringkeeper_engine::ids::ServerId;
 use ringkeeper_engine::io::clock::now_micros;
 use ringkeeper_engine::io::entropy::random_u64;
 use ringkeeper_engine::io::files::FileDisk;
+use ringkeeper_engine::io::memory;
 use ringkeeper_engine::io::{Backend, Completion, Handler, Io, Reactor};
-use ringkeeper_engine::limits::WRITES_IN_FLIGHT;
+use ringkeeper_engine::limits::{PROPOSALS_BYTES_KEPT, WRITES_IN_FLIGHT};
 use ringkeeper_engine::log::{DiskDone, DiskOp, Log, LogOptions, PACKET_FRAME_BYTES, write_packet};
 use ringkeeper_engine::zxid::{Epoch, Zxid};
 
@@ -27,6 +29,9 @@ use super::device::{Device, TURN};
 
 /// In front of a batch's packets (`engine/src/log/batch.rs`).
 const BATCH_HEADER_BYTES: usize = 64;
+
+/// Memory for slabs that a server lends its log (`server/src/runtime/boot.rs`).
+const SLAB_BYTES: usize = 6 << 20;
 
 /// Where a packet says its zxid (the same).
 const PACKET_ZXID: std::ops::Range<usize> = 4..12;
@@ -80,6 +85,7 @@ impl LogBench {
         let mut log = Log::open(&mut disk, options, random_u64())?.log;
         let next = Zxid::new(Epoch(1), 1);
         // Everything counts as covered by a snapshot, so that segments may be recycled.
+        log.lend(memory::for_slabs(SLAB_BYTES));
         log.store_snapshot(&mut disk, Zxid::new(Epoch(1), u32::MAX))?;
         let payload = vec![0x5a; PACKET_BYTES - PACKET_FRAME_BYTES];
         let mut packet = Vec::new();
@@ -165,6 +171,7 @@ impl Feeding {
     /// What the log wants of the disk, as a server asks for it at the end of a turn.
     fn hand_over(&mut self, io: &mut dyn Io) {
         self.log.purge(self.log.durable(), &mut self.ops);
+        self.log.forget(self.log.durable(), PROPOSALS_BYTES_KEPT);
         self.log.drain(&mut self.ops);
         self.ops.drain(..).for_each(|op| io.disk(op));
     }
