@@ -44,6 +44,9 @@ pub const BLOCK: usize = 4096;
 /// One file of the log.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 
+/// Purged segments kept to be used again: what a log of large txns grows by between snapshots.
+pub const SEGMENTS_RECYCLED: usize = 16;
+
 /// What one group commit writes at most.
 pub const BATCH_BYTES_MAX: usize = 1 << 20;
 

@@ -77,8 +77,9 @@ pub struct LogOptions {
     /// The last batch that gathers is not written beside others while it is smaller than this.
     pub small_batch_bytes: usize,
     /// Segments kept ready, at least one; two hide a preparation behind the filling of a segment.
-    /// As many purged ones are kept to become them.
     pub spares: usize,
+    /// Purged segments kept at most, to become spares.
+    pub recycled: usize,
     /// Every write carries its own durability (`RWF_DSYNC`) and none is flushed: the quicker way on
     /// a device with FUA or without a volatile cache.
     pub every_write_durable: bool,
@@ -98,6 +99,7 @@ impl LogOptions {
             writes_in_flight: limits::WRITES_IN_FLIGHT,
             small_batch_bytes: limits::SMALL_BATCH_BYTES,
             spares: 2,
+            recycled: limits::SEGMENTS_RECYCLED,
             every_write_durable: false,
             passes_over: false,
             server_id,

@@ -169,7 +169,7 @@ impl Log {
             segments: VecDeque::new(),
             orphans: Vec::new(),
             suspects: Vec::new(),
-            spares: Spares::new(options.spares, options.segment_bytes),
+            spares: Spares::new(&options),
             proposals: Proposals::new(record.base, options.batch_bytes_max),
             flight: Flight::default(),
             header_slab: Some(Arc::new(Slab::new(BLOCK))),

@@ -170,6 +170,14 @@ fn clients(config: &Config, backend: Backend, core: &dyn Reactor) -> Result<Clie
     nets.map(Clients::new).map_err(|error| refused(UNEXPECTED, error))
 }
 
+/// Purged segments that wait to be used again take an eighth of what the disk may hold, at most.
+fn log_options(config: &Config) -> LogOptions {
+    let options = LogOptions { passes_over: true, ..LogOptions::new(config.me, 0) };
+    let share = config.data.disk_budget_bytes / 8 / options.segment_bytes;
+    let recycled = usize::try_from(share).map_or(options.recycled, |it| it.min(options.recycled));
+    LogOptions { recycled, ..options }
+}
+
 /// Opens the log, and makes the tree of the snapshot and of what the log has read meanwhile.
 fn member(
     config: Config,
@@ -177,7 +185,7 @@ fn member(
     directory: &Arc<Directory>,
 ) -> Result<Member, Refusal> {
     let seed = entropy::random_u64();
-    let log_options = LogOptions { passes_over: true, ..LogOptions::new(config.me, 0) };
+    let log_options = log_options(&config);
     let mut snapshots = FileDisk::new(Arc::clone(directory));
     let beginning = beginning(&mut snapshots);
     let (passage, packets) = passage();

@@ -12,8 +12,11 @@ use super::pace::Pace;
 use crate::limits::BLOCK;
 use crate::log::{FileName, Slab};
 
-/// One write of zeros.
-const STRETCH: usize = 1 << 18;
+/// One write of zeros: half a millisecond of a quick disk.
+///
+/// Perf: after each write this thread waits until no other wants its core. In smaller ones a busy log
+/// is not kept up with, and waits for its segments (`perf/notebook.md`).
+const STRETCH: usize = 1 << 20;
 
 /// Ends with `Segment(segment)` of `bytes`, its first block zero, all of it written, at `pace`, and
 /// durable.

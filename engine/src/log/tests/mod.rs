@@ -17,6 +17,7 @@ pub(super) fn options() -> LogOptions {
         batch_bytes_max: 16 << 10,
         writes_in_flight: 3,
         small_batch_bytes: 0,
+        recycled: 2,
         passes_over: true,
         ..LogOptions::new(ServerId(1), 7)
     }
