@@ -50,6 +50,10 @@ pub const SEGMENTS_RECYCLED: usize = 16;
 /// What one group commit writes at most.
 pub const BATCH_BYTES_MAX: usize = 1 << 20;
 
+/// Memory in huge pages for the log's large batches: about as many as are on their way to the disk and
+/// to learners at once, of `BATCH_BYTES_MAX` each. None of it is taken before there are such batches.
+pub const LENT_SLAB_BYTES: usize = 6 << 20;
+
 /// A batch of the log below this waits for the write that is on its way.
 pub const SMALL_BATCH_BYTES: usize = 128 << 10;
 

@@ -19,7 +19,7 @@ use ringkeeper_engine::io::entropy::random_u64;
 use ringkeeper_engine::io::files::FileDisk;
 use ringkeeper_engine::io::memory;
 use ringkeeper_engine::io::{Backend, Completion, Handler, Io, Reactor};
-use ringkeeper_engine::limits::{PROPOSALS_BYTES_KEPT, WRITES_IN_FLIGHT};
+use ringkeeper_engine::limits::{LENT_SLAB_BYTES, PROPOSALS_BYTES_KEPT, WRITES_IN_FLIGHT};
 use ringkeeper_engine::log::{DiskDone, DiskOp, Log, LogOptions, PACKET_FRAME_BYTES, write_packet};
 use ringkeeper_engine::zxid::{Epoch, Zxid};
 
@@ -29,9 +29,6 @@ use super::device::{Device, TURN};
 
 /// In front of a batch's packets (`engine/src/log/batch.rs`).
 const BATCH_HEADER_BYTES: usize = 64;
-
-/// Memory for slabs that a server lends its log (`server/src/runtime/boot.rs`).
-const SLAB_BYTES: usize = 6 << 20;
 
 /// Where a packet says its zxid (the same).
 const PACKET_ZXID: std::ops::Range<usize> = 4..12;
@@ -84,8 +81,8 @@ impl LogBench {
         options.batch_bytes_max = bytes;
         let mut log = Log::open(&mut disk, options, random_u64())?.log;
         let next = Zxid::new(Epoch(1), 1);
+        log.lend(memory::for_slabs(LENT_SLAB_BYTES));
         // Everything counts as covered by a snapshot, so that segments may be recycled.
-        log.lend(memory::for_slabs(SLAB_BYTES));
         log.store_snapshot(&mut disk, Zxid::new(Epoch(1), u32::MAX))?;
         let payload = vec![0x5a; PACKET_BYTES - PACKET_FRAME_BYTES];
         let mut packet = Vec::new();

@@ -12,6 +12,7 @@ use ringkeeper_engine::io::files::{Directory, FileDisk};
 use ringkeeper_engine::io::{
     self, Backend, Io, ListenerId, Reactor, ReactorOptions, entropy, memory,
 };
+use ringkeeper_engine::limits::LENT_SLAB_BYTES;
 use ringkeeper_engine::log::{Log, LogOptions, Opened, beginning};
 use ringkeeper_engine::quorum::{Address, Ensemble};
 use ringkeeper_engine::replica::{Replica, ReplicaOptions, Timing};
@@ -39,10 +40,6 @@ const BIND_PAUSE: Duration = Duration::from_millis(50);
 
 /// How many dialled connections may wait to be accepted on the servers' ports.
 const PEER_BACKLOG: u16 = 128;
-
-/// Memory in huge pages for the log's large batches: about as many as are on their way to the disk and
-/// to learners at once, of `BATCH_BYTES_MAX` each. None of it is taken before there are such batches.
-const SLAB_BYTES: usize = 6 << 20;
 
 /// What a start keeps of the files that it reads ahead: each of them is read once.
 const BYTES_KEPT: usize = 4 << 20;
@@ -205,7 +202,7 @@ fn member(
     });
     let (opened, is_whole) = opened.expect("a panic ends the process");
     let mut opened = opened.map_err(|error| refused(UNEXPECTED, error))?;
-    opened.log.lend(memory::for_slabs(SLAB_BYTES));
+    opened.log.lend(memory::for_slabs(LENT_SLAB_BYTES));
     refuse_stale(&config, disk, &opened)?;
     let report = opened.report;
     info!(
