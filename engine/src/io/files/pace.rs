@@ -43,10 +43,14 @@ impl Pace {
         (Self { bytes_per_second, is_hurried, due: None }, hurry)
     }
 
+    pub(super) fn is_hurried(&self) -> bool {
+        self.is_hurried.load(Ordering::Relaxed)
+    }
+
     /// Waits until so many more bytes may have gone. Time in which none went is not made up for.
     #[expect(clippy::disallowed_methods, reason = "a pace is kept against the clock")]
     pub(super) fn keep(&mut self, bytes: usize) {
-        if self.is_hurried.load(Ordering::Relaxed) {
+        if self.is_hurried() {
             return;
         }
         let now = Instant::now();

@@ -12,11 +12,14 @@ use super::pace::Pace;
 use crate::limits::BLOCK;
 use crate::log::{FileName, Slab};
 
-/// One write of zeros: half a millisecond of a quick disk.
+/// One write of zeros once somebody waits for the segment: half a millisecond of a quick disk.
 ///
 /// Perf: after each write this thread waits until no other wants its core. In smaller ones a busy log
 /// is not kept up with, and waits for its segments (`perf/notebook.md`).
 const STRETCH: usize = 1 << 20;
+
+/// One write of zeros before that: a commit that comes meanwhile waits behind less.
+const STRETCH_AT_PACE: usize = 256 << 10;
 
 /// Ends with `Segment(segment)` of `bytes`, its first block zero, all of it written, at `pace`, and
 /// durable.
@@ -73,7 +76,8 @@ fn zero(
     let zeros = Slab::new(STRETCH);
     let mut at = range.start;
     while at < range.end {
-        let count = zeros.len().min((range.end - at) as usize);
+        let stretch = if pace.is_hurried() { STRETCH } else { STRETCH_AT_PACE };
+        let count = stretch.min((range.end - at) as usize);
         let written = retry_on_intr(|| rustix::io::pwrite(file, &zeros[..count], at))?;
         if written == 0 || !written.is_multiple_of(BLOCK) {
             return Err(Failure::NOSPC);
