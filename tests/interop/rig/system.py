@@ -211,13 +211,27 @@ class System:
         return self
 
     def stop(self, keep: bool = False) -> None:
-        """Ends what runs. With `keep` the folder stays and its place is printed."""
+        """Ends what runs. With `keep` the folder stays; its place, and what each server did last, are
+        printed."""
+        if keep:
+            self._show_what_they_do()
         for server in self.running():
             server.end()
         if keep:
             print(f"logs and data of {self.kind}: {self.folder}", flush=True)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _show_what_they_do(self) -> None:
+        """The end of every log; a Java server that runs writes there first what its threads do."""
+        silent = [server for server in self.running() if server.kind.name == "java"]
+        for server in silent:
+            assert server.process is not None
+            server.process.send_signal(signal.SIGQUIT)
+        time.sleep(1 if silent else 0)
+        for server in self.servers:
+            lines = 400 if server in silent else 30
+            print(f"server {server.id}, {server.kind}:\n{server.tail(lines)}", flush=True)
 
     def running(self) -> Iterator[Server]:
         """The servers whose process has not been ended here."""
