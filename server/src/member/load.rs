@@ -189,7 +189,7 @@ fn apply_all(
             return Ok(false);
         }
         let nearer = run.len().min(at + NEAR_BYTES);
-        touch(&run[near..nearer]);
+        touch(&run[near.max(at)..nearer]);
         near = nearer;
         if db.tree.looks_ahead() {
             db.tree.look_ahead(batch.iter().filter_map(|(_, payload)| txn::path_ahead(payload)));
@@ -241,5 +241,73 @@ impl Member {
         );
         self.replica.applied(self.db.last_zxid());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use ringkeeper_engine::log::write_packet;
+
+    use super::*;
+    use crate::tree::{CONFIG_PATH, OwnerRules};
+    use crate::txn::{Txn, TxnHeader};
+    use crate::wire::{OpCode, SessionId};
+
+    const TXNS: i64 = 5 * AHEAD as i64 + 3;
+
+    /// Data is set `TXNS` times, some of it larger than what is touched ahead; and where each packet
+    /// ends.
+    fn run() -> (Vec<u8>, Vec<usize>) {
+        let (mut run, mut ends) = (Vec::new(), Vec::new());
+        for zxid in 1..=TXNS {
+            let kind = OpCode::SetData;
+            let header =
+                TxnHeader { session: SessionId(1), cxid: 0, zxid: Zxid(zxid), time: 0, kind };
+            let data = vec![0; if zxid % 50 == 0 { 2 * NEAR_BYTES } else { 100 }];
+            let path = Cow::Borrowed(CONFIG_PATH);
+            let mut payload = Vec::new();
+            header.encode(&mut payload);
+            Txn::SetData { path, data: Some(&data), version: zxid as i32 }.encode(&mut payload);
+            write_packet(Zxid(zxid), &payload, &mut run);
+            ends.push(run.len());
+        }
+        (run, ends)
+    }
+
+    /// The last zxid applied, and the version it left.
+    fn last(db: &Database) -> (i64, i32) {
+        let id = db.tree.find(CONFIG_PATH).expect("every tree has it");
+        (db.last_zxid().0, db.tree.stat(id).version)
+    }
+
+    #[test]
+    fn a_replay_goes_on_where_the_tree_ends_and_ends_where_it_should() {
+        let (run, _) = run();
+        let (mut db, mut applied) =
+            (Database::new(OwnerRules::default(), true), Applied::default());
+        for upto in [1, AHEAD as i64, AHEAD as i64 + 1, 200, TXNS - 1] {
+            assert!(apply_all(&mut db, &run, Zxid(upto), &mut applied).unwrap());
+            assert_eq!(last(&db), (upto, upto as i32));
+        }
+        for _ in 0..2 {
+            assert!(!apply_all(&mut db, &run, Zxid(i64::MAX), &mut applied).unwrap());
+            assert_eq!(last(&db), (TXNS, TXNS as i32));
+        }
+    }
+
+    #[test]
+    fn what_ends_in_the_middle_of_a_packet_is_applied_up_to_there() {
+        let (run, ends) = run();
+        for (whole, end) in ends.iter().enumerate() {
+            for cut in [end - 1, end - 30] {
+                let mut db = Database::new(OwnerRules::default(), true);
+                let mut applied = Applied::default();
+                let all = apply_all(&mut db, &run[..cut], Zxid(i64::MAX), &mut applied);
+                assert!(!all.unwrap());
+                assert_eq!(db.last_zxid(), Zxid(whole as i64), "{cut}");
+            }
+        }
     }
 }
