@@ -153,15 +153,15 @@ impl Database {
         hearing: Option<&mut Hearing<'_>>,
         out: &mut Applied,
     ) -> Result<(), WireError> {
-        let (header, record, digest) = txn::decode(payload)?;
-        out.begin(header);
-        change::Change::new(self, header, hearing, out).apply(&record);
-        self.last_zxid = self.last_zxid.max(header.zxid);
-        if self.is_digest_enabled {
-            out.digest = self.check_digest(&header, digest);
-            self.mismatches += u64::from(matches!(out.digest, DigestCheck::Differs { .. }));
-        }
-        Ok(())
+        txn::decode_for(payload, |header, record, digest| {
+            out.begin(header);
+            change::Change::new(self, header, hearing, out).apply(record);
+            self.last_zxid = self.last_zxid.max(header.zxid);
+            if self.is_digest_enabled {
+                out.digest = self.check_digest(&header, digest);
+                self.mismatches += u64::from(matches!(out.digest, DigestCheck::Differs { .. }));
+            }
+        })
     }
 
     fn check_digest(&mut self, header: &TxnHeader, sent: Option<txn::TxnDigest>) -> DigestCheck {

@@ -81,7 +81,7 @@ pub enum RestoreError {
 
 impl Tree {
     pub fn create(&mut self, new: &NewZnode<'_>) -> Result<Created, CreateError> {
-        let (above, name) = split(new.path).ok_or(CreateError::NoParent)?;
+        let Some((above, name)) = split(new.path) else { return Err(CreateError::NoParent) };
         let parent = self.find_nursery(above).ok_or(CreateError::NoParent)?;
         if name.is_empty() {
             return Err(CreateError::NoParent);
@@ -125,7 +125,7 @@ impl Tree {
     /// (`DataTree.deleteNode`, 3.9.5). That happens only where a log is replayed over a snapshot
     /// of Java's, which is not of one moment; here the descendants go along, to the same end.
     pub fn delete(&mut self, path: &str, zxid: Zxid) -> Result<Removed, DeleteError> {
-        let (above, name) = split(path).ok_or(DeleteError::NoParent)?;
+        let Some((above, name)) = split(path) else { return Err(DeleteError::NoParent) };
         let parent = self.find(above).ok_or(DeleteError::NoParent)?;
         let parent_before = self.arena[parent].beside_data();
         self.raise_pzxid(parent, zxid);

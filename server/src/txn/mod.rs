@@ -33,7 +33,7 @@ use std::borrow::Cow;
 
 use ringkeeper_engine::zxid::Zxid;
 
-pub use decode::{MultiTxn, SubTxn, decode, path_ahead};
+pub use decode::{MultiTxn, SubTxn, decode, decode_for, path_ahead};
 pub use encode::MultiWriter;
 
 use crate::digest::TreeDigest;
