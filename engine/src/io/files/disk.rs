@@ -20,6 +20,9 @@ use crate::log::{Disk, DiskError, DiskVerb, FileName, Slab};
 /// What goes through the aligned buffer at once.
 const STRETCH: usize = 1 << 20;
 
+/// The same while a pace is kept: what a commit may find before it in the disk's queue.
+const STRETCH_AT_PACE: usize = 64 << 10;
+
 /// `log::Disk` on a data directory.
 pub struct FileDisk {
     directory: Arc<Directory>,
@@ -35,7 +38,7 @@ impl FileDisk {
         Self { directory, aligned: Slab::new(STRETCH), last: None, ahead: None, pace: None }
     }
 
-    /// Reads and writes of files keep this pace from here on.
+    /// Reads and writes of files keep this pace from here on, in small pieces.
     pub fn go_slowly(&mut self, pace: Pace) {
         self.pace = Some(pace);
     }
@@ -44,6 +47,11 @@ impl FileDisk {
         if let Some(pace) = &mut self.pace {
             pace.keep(bytes);
         }
+    }
+
+    fn stretch(&self) -> usize {
+        let keeps_pace = self.pace.as_ref().is_some_and(|pace| !pace.is_hurried());
+        if keeps_pace { STRETCH_AT_PACE } else { STRETCH }
     }
 
     /// From here on a thread reads ahead, and about `kept` bytes of what was read are kept. To be
@@ -85,7 +93,7 @@ impl FileDisk {
         len: usize,
     ) -> Result<(usize, usize), Failure> {
         let within = (offset % BLOCK as u64) as usize;
-        let wanted = (within + len).next_multiple_of(BLOCK).min(STRETCH);
+        let wanted = (within + len).next_multiple_of(BLOCK).min(self.stretch());
         let base = offset - within as u64;
         self.open(file, OFlags::empty())?;
         let (_, _, fd) = self.last.as_ref().expect("it has just been opened");
@@ -132,7 +140,7 @@ impl FileDisk {
         self.open(file, OFlags::CREATE)?;
         let within = (offset % BLOCK as u64) as usize;
         let base = offset - within as u64;
-        let count = bytes.len().min(STRETCH - within);
+        let count = bytes.len().min(self.stretch() - within);
         let whole = (within + count).next_multiple_of(BLOCK);
         let is_partial = within != 0 || within + count != whole;
         let (_, _, fd) = self.last.as_ref().expect("it has just been opened");
@@ -280,11 +288,33 @@ mod tests {
     #[test]
     fn what_is_written_at_any_place_is_read_back() {
         let folder = Folder::new();
+        written_and_read_back(disk(&folder), STRETCH as u64);
+    }
+
+    #[test]
+    fn what_is_written_in_small_pieces_is_read_back() {
+        let folder = Folder::new();
         let mut disk = disk(&folder);
+        let (pace, _) = Pace::new(u64::MAX);
+        disk.go_slowly(pace);
+        assert_eq!(disk.stretch(), STRETCH_AT_PACE);
+        written_and_read_back(disk, STRETCH_AT_PACE as u64);
+    }
+
+    #[test]
+    fn who_is_in_a_hurry_takes_large_pieces_again() {
+        let folder = Folder::new();
+        let mut disk = disk(&folder);
+        let (pace, hurry) = Pace::new(u64::MAX);
+        disk.go_slowly(pace);
+        hurry.up();
+        assert_eq!(disk.stretch(), STRETCH);
+    }
+
+    /// Around block borders, around the end of a piece, over old bytes and past the end.
+    fn written_and_read_back(mut disk: FileDisk, big: u64) {
         let file = FileName::Segment(1);
         let mut model = Vec::new();
-        // Around block borders, around the aligned buffer's end, over old bytes and past the end.
-        let big = STRETCH as u64;
         for (i, (offset, len)) in
             [(0, 1), (4095, 2), (10, 9000), (big - 5, 10), (4096, 4096), (100, 3 * STRETCH + 7)]
                 .into_iter()
